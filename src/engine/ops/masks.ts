@@ -1,0 +1,45 @@
+import code from "../../shaders/masks.wgsl?raw";
+import { ShapeError } from "../errors.ts";
+import { apply, type Tensor } from "../graph.ts";
+import { flatGrid } from "../kernel.ts";
+import { defineOp, type OpCase, type Reference, type ReferenceTensor, type Shader } from "../op.ts";
+import { formatShape, sameShape, sizeOf } from "../types.ts";
+
+const shader: Shader = { name: "masks", code };
+
+/** The gradient of a clipped activation: dy where low < y < high, else 0. Reads the output y, so the input can be freed early. */
+const defineMask = (name: string, inside: (y: number) => boolean) => {
+  const op = defineOp(name, {
+    arity: 2,
+    infer: ([y, dy]) => {
+      if (!sameShape(y.shape, dy.shape))
+        throw new ShapeError(`expected equal shapes, found ${formatShape(y.shape)} and ${formatShape(dy.shape)}`);
+      return [dy];
+    },
+    gradient: ({ inputs: [y], upstream: [dz] }) => [null, apply(op, [y, dz as Tensor])],
+    kernel: ({ outputs }) => {
+      const count = sizeOf(outputs[0].shape);
+      return { shader, entryPoint: name, uniforms: [count], grid: flatGrid(count), flops: count, bytes: 12 * count };
+    },
+  });
+  const reference: Reference = ([y, dy]: readonly ReferenceTensor[]) => [
+    dy.data.map((value, index) => (inside(y.data[index]) ? value : 0)),
+  ];
+  return { op, reference };
+};
+
+const reluMaskParts = defineMask("reluMask", (y) => y > 0);
+const relu6MaskParts = defineMask("relu6Mask", (y) => y > 0 && y < 6);
+
+export const reluMaskOp = reluMaskParts.op;
+export const reluMaskReference = reluMaskParts.reference;
+export const relu6MaskOp = relu6MaskParts.op;
+export const relu6MaskReference = relu6MaskParts.reference;
+
+export const maskCases: OpCase[] = [[2, 3], [1], [257], [3, 5, 7, 2]].map((shape) => ({
+  inputs: [{ shape, scale: 5, avoid: [0, 6] }, { shape }],
+  differentiate: [1],
+}));
+
+export const reluMask = (y: Tensor, dy: Tensor): Tensor => apply(reluMaskOp, [y, dy]);
+export const relu6Mask = (y: Tensor, dy: Tensor): Tensor => apply(relu6MaskOp, [y, dy]);

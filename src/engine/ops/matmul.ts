@@ -1,0 +1,174 @@
+import code from "../../shaders/matmul.wgsl?raw";
+import { ShapeError } from "../errors.ts";
+import { apply, type Tensor } from "../graph.ts";
+import { defineOp, type KernelCall, type KernelContext, type OpCase, type Reference, type Shader } from "../op.ts";
+import { formatShape, formatType, hasBatch, type Shape, sizeOf, type TensorType } from "../types.ts";
+import { epilogueBindings, epilogueOverrides } from "./epilogue.ts";
+import { sum } from "./reduce.ts";
+
+const shader: Shader = { name: "matmul", code };
+
+const lastOf = (shape: Shape): number => shape[shape.length - 1];
+
+const checkFloats = (types: readonly TensorType[]): void => {
+  const other = types.find((type) => type.dtype !== "f32" || type.shape.length === 0);
+  if (other) throw new ShapeError(`expected f32 tensors of rank 1 or more, found ${formatType(other)}`);
+};
+
+/** y[m, n] = Σ_k a[m, k] · b[k, n], or with b[n, k] when `transposed`; all leading axes of a are rows. */
+function kernel(entryPoint: string, rows: number, inner: number, columns: number, context: KernelContext): KernelCall {
+  return {
+    shader,
+    entryPoint,
+    overrides: epilogueOverrides(context.attributes),
+    uniforms: [rows, inner, columns],
+    bindings: [{ input: 0 }, { input: 1 }, ...epilogueBindings(context.attributes), { output: 0 }],
+    grid: [Math.ceil(columns / 8), Math.ceil(rows / 8), 1],
+    flops: 2 * rows * inner * columns,
+    bytes: 4 * (rows * inner + inner * columns + rows * columns),
+  };
+}
+
+const productReference =
+  (transposed: boolean): Reference =>
+  ([a, b]) => {
+    const inner = lastOf(a.shape);
+    const columns = transposed ? b.shape[0] : b.shape[1];
+    const rows = a.data.length / inner || 0;
+    const result = new Float64Array(rows * columns);
+    for (let m = 0; m < rows; m++)
+      for (let k = 0; k < inner; k++) {
+        const left = a.data[m * inner + k];
+        for (let n = 0; n < columns; n++)
+          result[m * columns + n] += left * (transposed ? b.data[n * inner + k] : b.data[k * columns + n]);
+      }
+    return [result];
+  };
+
+const sizes = [
+  [33, 65, 17],
+  [1, 1, 1],
+  [64, 64, 64],
+  [7, 512, 3],
+  [130, 24, 144],
+];
+
+/** a [..., K] × b [K, M] → [..., M]: a dense layer, and every 1×1 convolution. */
+export const matmulOp = defineOp("matmul", {
+  arity: 2,
+  infer: ([a, b]) => {
+    checkFloats([a, b]);
+    if (b.shape.length !== 2 || b.shape[0] !== lastOf(a.shape))
+      throw new ShapeError(
+        `the last axis of the left operand must equal the first of the right, found ${formatShape(a.shape)} × ${formatShape(b.shape)}`,
+      );
+    return [{ dtype: "f32", shape: [...a.shape.slice(0, -1), b.shape[1]] }];
+  },
+  gradient: ({ inputs: [a, b], upstream: [dy] }) => [matmulTransposed(dy as Tensor, b), matmulOuter(a, dy as Tensor)],
+  kernel: (context) => {
+    const [a, b] = context.inputs;
+    return kernel("product", sizeOf(a.shape.slice(0, -1)), b.shape[0], b.shape[1], context);
+  },
+  traits: { acceptsEpilogue: true, linear: { weights: 1, scales: "output" } },
+});
+export const matmulReference = productReference(false);
+export const matmulCases: OpCase[] = sizes.map(([m, k, n]) => ({ inputs: [{ shape: [m, k] }, { shape: [k, n] }] }));
+
+/** a [..., M] × bᵀ with b [K, M] → [..., K]: the input gradient of `matmul`, without copying a transpose. */
+export const matmulTransposedOp = defineOp("matmulTransposed", {
+  arity: 2,
+  infer: ([a, b]) => {
+    checkFloats([a, b]);
+    if (b.shape.length !== 2 || b.shape[1] !== lastOf(a.shape))
+      throw new ShapeError(
+        `the last axes must be equal, found ${formatShape(a.shape)} × transposed ${formatShape(b.shape)}`,
+      );
+    return [{ dtype: "f32", shape: [...a.shape.slice(0, -1), b.shape[0]] }];
+  },
+  gradient: ({ inputs: [a, b], upstream: [dy] }) => [matmul(dy as Tensor, b), matmulOuter(dy as Tensor, a)],
+  kernel: (context) => {
+    const [a, b] = context.inputs;
+    return kernel("transposedProduct", sizeOf(a.shape.slice(0, -1)), b.shape[1], b.shape[0], context);
+  },
+  traits: { acceptsEpilogue: true, linear: { weights: 1, scales: "input" } },
+});
+export const matmulTransposedReference = productReference(true);
+export const matmulTransposedCases: OpCase[] = sizes.map(([m, k, n]) => ({
+  inputs: [{ shape: [m, k] }, { shape: [n, k] }],
+}));
+
+/** Partial sums of aᵀ·b over the leading axes: split s takes the rows s·length … of a [rows, K] and b [rows, M] → [splits, K, M]. */
+export const matmulOuterPartialOp = defineOp("matmulOuterPartial", {
+  arity: 2,
+  infer: ([a, b], { splits }) => [{ dtype: "f32", shape: [splits, lastOf(a.shape), lastOf(b.shape)] }],
+  kernel: ({ inputs: [a, b], attributes: { splits } }) => {
+    const rows = sizeOf(a.shape.slice(0, -1));
+    const [inner, columns] = [lastOf(a.shape), lastOf(b.shape)];
+    return {
+      shader,
+      entryPoint: "outerProduct",
+      uniforms: [rows, inner, columns, Math.ceil(rows / splits)],
+      bindings: [{ input: 0 }, { input: 1 }, null, null, { output: 0 }],
+      grid: [Math.ceil(columns / 8), Math.ceil(inner / 8), splits],
+      flops: 2 * rows * inner * columns,
+      bytes: 4 * (rows * inner + rows * columns + splits * inner * columns),
+    };
+  },
+  traits: { couplesBatch: true },
+});
+export const matmulOuterPartialReference: Reference = ([a, b], { attributes: { splits } }) => {
+  const [inner, columns] = [lastOf(a.shape), lastOf(b.shape)];
+  const rows = a.data.length / inner || 0;
+  const length = Math.ceil(rows / splits);
+  const result = new Float64Array(splits * inner * columns);
+  for (let row = 0; row < rows; row++) {
+    const base = Math.floor(row / length) * inner * columns;
+    for (let k = 0; k < inner; k++)
+      for (let n = 0; n < columns; n++)
+        result[base + k * columns + n] += a.data[row * inner + k] * b.data[row * columns + n];
+  }
+  return [result];
+};
+export const matmulOuterPartialCases: OpCase[] = [
+  { inputs: [{ shape: [33, 5] }, { shape: [33, 7] }], attributes: { splits: 4 } },
+  { inputs: [{ shape: [3, 11, 9] }, { shape: [3, 11, 12] }], attributes: { splits: 1 } },
+];
+
+/** aᵀ·b over all leading axes: a [..., K], b [..., M] → [K, M]: the weight gradient of `matmul`. */
+export const matmulOuterOp = defineOp("matmulOuter", {
+  arity: 2,
+  infer: ([a, b]) => {
+    checkFloats([a, b]);
+    if (formatShape(a.shape.slice(0, -1)) !== formatShape(b.shape.slice(0, -1)))
+      throw new ShapeError(`the leading axes must be equal, found ${formatShape(a.shape)} and ${formatShape(b.shape)}`);
+    return [{ dtype: "f32", shape: [lastOf(a.shape), lastOf(b.shape)] }];
+  },
+  gradient: ({ inputs: [a, b], upstream: [dy] }) => [matmulTransposed(b, dy as Tensor), matmul(a, dy as Tensor)],
+  lower: ([a, b]) => {
+    const rowsPerSample = sizeOf(a.shape.slice(hasBatch(a.shape) ? 1 : 0, -1));
+    const splits = outerSplits(rowsPerSample, lastOf(a.shape) * lastOf(b.shape));
+    const partial = apply(matmulOuterPartialOp, [a, b], { splits });
+    return [sum(partial, [0])];
+  },
+  traits: { couplesBatch: true },
+});
+export const matmulOuterReference: Reference = (inputs, context) =>
+  matmulOuterPartialReference(inputs, { ...context, attributes: { splits: 1 } });
+export const matmulOuterCases: OpCase[] = [
+  { inputs: [{ shape: [33, 5] }, { shape: [33, 7] }] },
+  { inputs: [{ shape: [2, 25, 13, 6] }, { shape: [2, 25, 13, 11] }] },
+];
+
+/** Enough partial sums to fill a GPU, few enough to keep them small; depends on the shape of one sample alone. */
+function outerSplits(rowsPerSample: number, outputs: number): number {
+  const byRows = Math.ceil(rowsPerSample / 64);
+  const byOutputs = Math.max(1, Math.floor((1 << 18) / Math.max(1, outputs)));
+  return Math.max(1, Math.min(byRows, byOutputs, 128));
+}
+
+/** a [..., K] × b [K, M] → [..., M]. */
+export const matmul = (a: Tensor, b: Tensor, label?: string): Tensor => apply(matmulOp, [a, b], {}, label);
+/** a [..., M] × transposed b [K, M] → [..., K]. */
+export const matmulTransposed = (a: Tensor, b: Tensor): Tensor => apply(matmulTransposedOp, [a, b]);
+/** aᵀ·b over all leading axes → [K, M]. */
+export const matmulOuter = (a: Tensor, b: Tensor): Tensor => apply(matmulOuterOp, [a, b]);

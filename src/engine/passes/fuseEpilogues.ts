@@ -1,0 +1,39 @@
+import { type Graph, Node, rewrite, type Tensor } from "../graph.ts";
+import { type EpilogueStage, epilogueStages } from "../op.ts";
+import { sameShape } from "../types.ts";
+import { countUses } from "./uses.ts";
+
+/** Where a stage may stand: bias, then one activation, then an addition. */
+const rankOf = (stage: EpilogueStage): number => (stage === "relu" || stage === "relu6" ? 1 : stage === "bias" ? 0 : 2);
+
+/**
+ * Moves bias, activation and residual addition into the kernel that produces their input, when nothing else reads it.
+ * A fetched value is read by the caller, so it is a barrier.
+ */
+export function fuseEpilogues(graph: Graph): Graph {
+  const uses = countUses(graph);
+  return rewrite(graph, (node, inputs) => {
+    const trait = node.op.traits.epilogue;
+    if (!trait || !epilogueStages.includes(trait.stage)) return undefined;
+    const candidates = node.op.traits.commutative ? [1, 0] : [0];
+    for (const main of candidates) {
+      if (uses.get(node.inputs[main]) !== 1) continue;
+      const operand = trait.operand === undefined ? undefined : inputs[trait.operand === main ? 0 : trait.operand];
+      const fused = fuse(inputs[main], trait.stage, operand, node);
+      if (fused) return fused.outputs;
+    }
+    return undefined;
+  });
+}
+
+function fuse(main: Tensor, stage: EpilogueStage, operand: Tensor | undefined, user: Node): Node | undefined {
+  const producer = main.node;
+  if (!producer.op.traits.acceptsEpilogue || !sameShape(main.shape, user.outputs[0].shape)) return undefined;
+  const stages: EpilogueStage[] = producer.attributes.epilogue ?? [];
+  const last = stages[stages.length - 1];
+  if (last && rankOf(last) >= rankOf(stage)) return undefined;
+  if (stage === "add" && !(operand && sameShape(operand.shape, main.shape))) return undefined;
+  const inputs = operand ? [...producer.inputs, operand] : producer.inputs;
+  const attributes = { ...producer.attributes, epilogue: [...stages, stage] };
+  return new Node(producer.op, inputs, attributes, [main.type], user.label ?? producer.label);
+}

@@ -1,0 +1,281 @@
+import type { Device } from "../device.ts";
+import { mebibytes } from "../device.ts";
+import { GraphError, LimitError, ShapeError } from "../errors.ts";
+import { describe, type Graph, type Node, type Tensor } from "../graph.ts";
+import { type ParameterStore, padded } from "../parameters.ts";
+import { byteSizeOf, formatType, hasBatch, sizeOf, type TypedArray, typeAtBatch, typedArray } from "../types.ts";
+import { type BufferRange, Buffers } from "./buffers.ts";
+import { Encoding, type Step } from "./encoding.ts";
+import { explainPlan } from "./explain.ts";
+import { couplesBatch, fittingBatch, type Layout, layOut } from "./layout.ts";
+import { type NodeTime, profileSteps } from "./profile.ts";
+import { type Schedule, schedule } from "./schedule.ts";
+
+export interface PlanOptions {
+  readonly maxBatch: number;
+  readonly memoryBudget: number;
+  readonly reuse: boolean;
+  readonly poison: boolean;
+}
+
+export type RunInputs = Readonly<Record<string, TypedArray>>;
+export type RunOutputs = Record<string, TypedArray>;
+
+/**
+ * A compiled graph: its buffers, bind groups and pipelines. `run` writes the inputs, encodes one pass, submits once (more
+ * often only when the work is long) and reads all outputs back in one copy.
+ */
+export class Plan {
+  readonly schedule: Schedule;
+  readonly layout: Layout;
+  /** Samples per submission; smaller than `maxBatch` when a limit asks for micro-batches. */
+  readonly chunk: number;
+  #buffers: Buffers;
+  #encodings = new Map<number, Promise<Encoding>>();
+  #uniformBatch = -1;
+  #prologueVersions = "";
+  #queue: Promise<unknown> = Promise.resolve();
+  #disposed = false;
+
+  constructor(
+    readonly device: Device,
+    readonly graph: Graph,
+    readonly parameters: ParameterStore,
+    readonly options: PlanOptions,
+  ) {
+    this.schedule = schedule(graph);
+    const { limits } = device.gpu;
+    const bounds = {
+      binding: limits.maxStorageBufferBindingSize,
+      buffer: limits.maxBufferSize,
+      budget: options.memoryBudget,
+    };
+    this.chunk = fittingBatch(graph, this.schedule, options.maxBatch, bounds, options.reuse);
+    const maxSlab = Math.min(limits.maxBufferSize, 4 * limits.maxStorageBufferBindingSize);
+    this.layout = layOut(graph, this.schedule, { batch: this.chunk, maxSlab, reuse: options.reuse });
+    this.#buffers = new Buffers(device, this.schedule, this.layout, parameters, options.poison);
+  }
+
+  /** Compiles every pipeline for the largest batch. */
+  async prepare(): Promise<void> {
+    await this.device.guarded(() => this.#encoding(this.chunk));
+  }
+
+  /**
+   * Runs the plan. Inputs by name as typed arrays in row-major order; the batch follows from their length. Returns the
+   * outputs and fetched nodes by name. Runs of one plan follow each other in the order of the calls.
+   */
+  run(inputs: RunInputs = {}): Promise<RunOutputs> {
+    const next = this.#queue.then(() => this.#run(inputs));
+    this.#queue = next.catch(() => undefined);
+    return next;
+  }
+
+  async #run(inputs: RunInputs): Promise<RunOutputs> {
+    if (this.#disposed) throw new GraphError("this plan is disposed; compile the graph again");
+    const batch = this.#batchOf(inputs);
+    if (batch <= this.chunk) return this.#runChunk(inputs, batch);
+    this.#refuseCutting(batch);
+    const parts: RunOutputs[] = [];
+    for (let start = 0; start < batch; start += this.chunk) {
+      const count = Math.min(this.chunk, batch - start);
+      parts.push(await this.#runChunk(this.#slice(inputs, start, count), count));
+    }
+    return this.#join(parts);
+  }
+
+  async #runChunk(inputs: RunInputs, batch: number): Promise<RunOutputs> {
+    return this.device.guarded(async () => {
+      const encoding = await this.#encoding(batch);
+      this.#writeInputs(inputs, batch);
+      if (this.#uniformBatch !== batch) {
+        this.device.queue.writeBuffer(this.#buffers.uniforms, 0, encoding.uniforms);
+        this.#uniformBatch = batch;
+      }
+      this.#buffers.poison();
+      const versions = this.#versions();
+      const withPrologue = versions !== this.#prologueVersions;
+      this.#prologueVersions = versions;
+      const readback = this.#buffers.stage(
+        Object.values(this.graph.outputs).map((tensor) => this.#range(tensor, batch)),
+      );
+      encoding.submit(this.device, withPrologue, (encoder) => readback.copy(encoder));
+      for (const node of this.graph.updates ?? [])
+        for (const index of node.op.traits.updates ?? [])
+          this.parameters.touch(node.inputs[index].node.attributes.name);
+      const bytes = await readback.read();
+      return this.#unpack(bytes, batch);
+    });
+  }
+
+  /** Times every node by itself, `repeats` times, and returns the medians. It is another encoding of the same plan: passes add some overhead. */
+  async profile(inputs: RunInputs = {}, repeats = 5): Promise<NodeTime[]> {
+    const batch = Math.min(this.#batchOf(inputs), this.chunk);
+    await this.run(this.#slice(inputs, 0, batch));
+    const encoding = await this.#encoding(batch);
+    return this.device.guarded(() => profileSteps(this.device, encoding.main, repeats));
+  }
+
+  /** The plan in words: passes' result, order, memory, cost per node. */
+  explain(): string {
+    return explainPlan(this, this.steps(this.chunk));
+  }
+
+  /** The dispatches at a batch size, without touching the GPU. */
+  steps(batch: number): { prologue: Step[]; main: Step[] } {
+    return Encoding.steps(this.device, this.schedule, batch);
+  }
+
+  get dispatches(): number {
+    return this.schedule.main.length;
+  }
+
+  /** Bytes of activations that the plan allocates per sample. */
+  get activationBytes(): number {
+    return this.layout.memory.slabs.reduce((sum, bytes) => sum + bytes, 0) / this.chunk;
+  }
+
+  /** For tests: names the first value whose neighbourhood was written; only meaningful when compiled with `poison`. */
+  async strayWrites(): Promise<string | null> {
+    return this.#buffers.strayWrites();
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#buffers.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #encoding(batch: number): Promise<Encoding> {
+    let encoding = this.#encodings.get(batch);
+    if (!encoding) {
+      encoding = Encoding.create(
+        this.device,
+        this.schedule,
+        batch,
+        (tensor) => this.#range(tensor, this.chunk),
+        this.#buffers.uniforms,
+      );
+      this.#encodings.set(batch, encoding);
+      encoding.catch(() => this.#encodings.delete(batch));
+    }
+    return encoding;
+  }
+
+  #range(tensor: Tensor, batch: number): BufferRange {
+    const storage = this.schedule.storageOf(tensor);
+    return { ...this.#buffers.rangeOf(storage), size: byteSizeOf(typeAtBatch(storage.type, batch)) };
+  }
+
+  #versions(): string {
+    return this.schedule.prologue.length === 0
+      ? "none"
+      : this.#prologueSources.map((name) => this.parameters.version(name)).join();
+  }
+
+  get #prologueSources(): string[] {
+    return this.schedule.sources
+      .filter((node) => node.op.traits.source === "parameter")
+      .map((node) => node.attributes.name);
+  }
+
+  get #inputNodes(): Node[] {
+    return this.schedule.sources.filter((node) => node.op.traits.source === "input");
+  }
+
+  /** The batch that the inputs' lengths agree on. */
+  #batchOf(inputs: RunInputs): number {
+    const unknown = Object.keys(inputs).filter(
+      (name) => !this.#inputNodes.some((node) => node.attributes.name === name),
+    );
+    if (unknown.length > 0)
+      throw new GraphError(
+        `the graph has no input "${unknown[0]}"; its inputs are ${this.#inputNodes.map((node) => node.attributes.name).join(", ") || "none"}`,
+      );
+    let batch: number | undefined;
+    for (const node of this.#inputNodes) {
+      const { type, name } = node.attributes;
+      const data = inputs[name];
+      if (!data) throw new GraphError(`no value was given for input "${name}", expected ${formatType(type)}`);
+      if (!(data instanceof (typedArray(type.dtype, 0).constructor as typeof Float32Array)))
+        throw new ShapeError(`input "${name}" is ${formatType(type)}; a ${data.constructor.name} was given`);
+      const perSample = sizeOf(hasBatch(type.shape) ? type.shape.slice(1) : type.shape);
+      const count = perSample === 0 ? (batch ?? 1) : data.length / perSample;
+      const fits = hasBatch(type.shape)
+        ? Number.isInteger(count) && (batch === undefined || batch === count)
+        : count === 1 || perSample === 0;
+      if (!fits)
+        throw new ShapeError(
+          `input "${name}" is ${formatType(type)}; ${data.length} values do not fit${batch ? ` a batch of ${batch}` : ""}`,
+        );
+      if (hasBatch(type.shape)) batch = count;
+    }
+    return batch ?? 1;
+  }
+
+  #refuseCutting(batch: number): void {
+    const coupled = this.schedule.main.find(couplesBatch) ?? this.graph.updates?.[0];
+    const whole = Object.entries(this.graph.outputs).find(([, tensor]) => !hasBatch(tensor.shape));
+    if (coupled || whole)
+      throw new LimitError(
+        `a batch of ${batch} exceeds this plan's ${this.chunk}, and ${coupled ? describe(coupled) : `output ${whole?.[0]}`} couples the samples; use a batch of ${this.chunk} or less`,
+      );
+  }
+
+  #slice(inputs: RunInputs, start: number, count: number): RunInputs {
+    return Object.fromEntries(
+      this.#inputNodes.map((node) => {
+        const { type, name } = node.attributes;
+        if (!hasBatch(type.shape)) return [name, inputs[name]];
+        const perSample = sizeOf(type.shape.slice(1));
+        return [name, inputs[name].subarray(start * perSample, (start + count) * perSample)];
+      }),
+    );
+  }
+
+  #writeInputs(inputs: RunInputs, batch: number): void {
+    for (const node of this.#inputNodes) {
+      const { buffer, offset, size } = this.#range(node.outputs[0], batch);
+      const data = padded(inputs[node.attributes.name]);
+      if (data.length > 0) this.device.queue.writeBuffer(buffer, offset, data, 0, Math.min(size, data.length));
+    }
+  }
+
+  #unpack(bytes: ArrayBuffer, batch: number): RunOutputs {
+    const outputs: RunOutputs = {};
+    let offset = 0;
+    for (const [name, tensor] of Object.entries(this.graph.outputs)) {
+      const type = typeAtBatch(tensor.type, batch);
+      const data = typedArray(type.dtype, sizeOf(type.shape));
+      new Uint8Array(data.buffer).set(new Uint8Array(bytes, offset, data.byteLength));
+      outputs[name] = data;
+      offset += byteSizeOf(type);
+    }
+    return outputs;
+  }
+
+  #join(parts: readonly RunOutputs[]): RunOutputs {
+    return Object.fromEntries(
+      Object.entries(this.graph.outputs).map(([name, tensor]) => {
+        const joined = typedArray(
+          tensor.dtype,
+          parts.reduce((sum, part) => sum + part[name].length, 0),
+        );
+        let offset = 0;
+        for (const part of parts) {
+          joined.set(part[name], offset);
+          offset += part[name].length;
+        }
+        return [name, joined];
+      }),
+    );
+  }
+
+  toString(): string {
+    return `Plan(${this.dispatches} dispatches, ${mebibytes(this.layout.bytes)}, batch ${this.chunk})`;
+  }
+}
