@@ -93,20 +93,25 @@ function listsDriver(folder: string): boolean {
 const chosenDrivers = (env: Environment) => env.VK_DRIVER_FILES || env.VK_ICD_FILENAMES;
 
 /**
- * Whether asking the system for a driver can succeed. Looked at first because a Vulkan loader without any driver
- * prints warnings of its own on stderr.
+ * Whether the system has any driver to offer. Looked at first because a Vulkan loader without a driver prints warnings
+ * of its own on stderr.
  */
-export function mayHaveSystemDriver(env: Environment = process.env): boolean {
-  if (process.platform !== "linux") return true;
+export function hasDriverFiles(env: Environment = process.env): boolean {
   const chosen = chosenDrivers(env);
-  const found = chosen
-    ? chosen.split(delimiter).some((path) => existsSync(path))
-    : env.VK_ADD_DRIVER_FILES || driverFolders(env).some(listsDriver);
-  return Boolean(found) && loadLibrary("libvulkan.so.1", false);
+  if (chosen) return chosen.split(delimiter).some((path) => existsSync(path));
+  return Boolean(env.VK_ADD_DRIVER_FILES) || driverFolders(env).some(listsDriver);
+}
+
+/** A container may have a driver and no loader; the packaged one serves any driver. */
+function hasLoader(): boolean {
+  if (loadLibrary("libvulkan.so.1", false)) return true;
+  const files = isMainThread ? swiftShaderFiles() : undefined;
+  return files !== undefined && loadLibrary(files.loader, true);
 }
 
 async function createOnSystem(): Promise<GPU | undefined> {
-  if (!mayHaveSystemDriver()) return undefined;
+  // Other systems have their own interface: Metal, Direct3D.
+  if (process.platform === "linux" && !(hasDriverFiles() && hasLoader())) return undefined;
   const gpu = await createGpu(FLAGS);
   return (await request(gpu)) ? gpu : undefined;
 }

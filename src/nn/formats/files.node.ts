@@ -4,7 +4,7 @@ import { basename, dirname, join } from "node:path";
 import { FileError, WeightsError } from "../../engine/errors.ts";
 import { float32ToFloat16 } from "./float16.ts";
 import { inspectWeights } from "./inspect.ts";
-import { readKerasHdf5 } from "./keras.ts";
+import { readKerasHdf5 } from "./keras.node.ts";
 import type { Preprocessing } from "./manifest.ts";
 import { asFloat32Tensors, type Model, type ModelToStore, parseModel, serializeModel } from "./model.ts";
 import { parseSafetensors, serializeSafetensors, type TensorToStore, toFloat32 } from "./safetensors.ts";

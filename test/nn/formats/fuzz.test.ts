@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { TepalError } from "../../../src/engine/errors.ts";
 import { inspectWeights } from "../../../src/nn/formats/inspect.ts";
-import { readKerasHdf5 } from "../../../src/nn/formats/keras.ts";
+import { readKerasHdf5 } from "../../../src/nn/formats/keras.node.ts";
 import { parseModel, serializeModel } from "../../../src/nn/formats/model.ts";
 import { parseSafetensors, serializeSafetensors, toFloat32 } from "../../../src/nn/formats/safetensors.ts";
 import { hasShared, shared } from "../../shared.ts";

@@ -3,7 +3,7 @@ import { zipSync } from "fflate";
 import type { Group } from "h5wasm/node";
 import { describe, expect, it } from "vitest";
 import { FileError } from "../../../src/engine/errors.ts";
-import { readKerasHdf5 } from "../../../src/nn/formats/keras.ts";
+import { readKerasHdf5 } from "../../../src/nn/formats/keras.node.ts";
 import type { WeightSet } from "../../../src/nn/formats/weightSet.ts";
 import { hasShared, shared } from "../../shared.ts";
 import {

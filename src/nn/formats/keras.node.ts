@@ -1,7 +1,7 @@
 import { FileError } from "../../engine/errors.ts";
-import { type Hdf5Dataset, listHdf5 } from "./hdf5.ts";
+import { type Hdf5Dataset, listHdf5 } from "./hdf5.node.ts";
 import type { WeightSet, WeightTensor } from "./weightSet.ts";
-import { readZip } from "./zip.ts";
+import { readZip } from "./zip.node.ts";
 
 const MEBI = 2 ** 20;
 const MAX_CONFIG_BYTES = 8 * MEBI;
