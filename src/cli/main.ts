@@ -11,12 +11,19 @@ export type Registry = Readonly<Record<string, () => Promise<{ command: Command 
 
 /** One line per command. */
 const commands: Registry = {
+  classify: () => import("./commands/classify.ts"),
+  explain: () => import("./commands/explain.ts"),
+  train: () => import("./commands/train.ts"),
+  evaluate: () => import("./commands/evaluate.ts"),
   weights: () => import("./commands/weights.ts"),
+  doctor: () => import("./commands/doctor.ts"),
+  kernels: () => import("./commands/kernels.ts"),
+  verify: () => import("./commands/verify.ts"),
 };
 
 const exitCodes: readonly (readonly [string, string])[] = [
   ["0", "success"],
-  ["1", "an unexpected exception (TEPAL_DEBUG=1 prints its stack)"],
+  ["1", "an unexpected exception (TEPAL_DEBUG=1 prints its stack); verify: a case is above its tolerance"],
   ["2", "UsageError: unknown option or command, missing argument, value out of range"],
   ["3", "FileError: a file is missing, unreadable, or not what its name promises"],
   ["4", "WeightsError: a weight file does not fit the network"],

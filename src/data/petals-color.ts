@@ -96,7 +96,7 @@ export function flowerColors(random: CounterRandom): FlowerColors {
     anther: near(random.pick(HEART_HSV), random),
     green: leafColor(random),
     pattern: random.pick<Pattern>(["plain", "veins", "spots", "stripe", "margin", "throat"]),
-    strength: random.uniform(0.2, 0.55),
-    gradient: random.uniform(0, 0.5),
+    strength: random.uniform(0.15, 0.45),
+    gradient: random.uniform(0, 0.4),
   };
 }

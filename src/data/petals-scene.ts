@@ -214,7 +214,7 @@ export function drawBackground(size: number, random: CounterRandom, light: Light
   const kind = random.integer(GROUNDS.length + 2);
   const focus = random.uniform() < 0.2 ? 0 : random.uniform(0.01, 0.045);
   const contrast = random.uniform(0.35, 0.7);
-  const brightness = random.uniform(0.6, 0.95);
+  const brightness = random.uniform(0.5, 0.9);
   const layer = createLayer(focus > 0 ? size : size * 2);
   if (kind >= GROUNDS.length) foliage(layer, random, light, kind === GROUNDS.length);
   else paintGround(layer, GROUNDS[kind](random));

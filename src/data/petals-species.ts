@@ -123,8 +123,8 @@ function drawPoppy(brush: Brush): void {
 /** Five heart-shaped petals with a small eye. */
 function drawPrimrose(brush: Brush): void {
   const { random, colors } = brush;
-  const outline: Outline = { rise: 0.95, hold: 5, fall: 0.45, notch: random.uniform(0.22, 0.3) };
-  ring(brush, 5, 0, { length: 1.06, width: random.uniform(0.43, 0.48), outline });
+  const outline: Outline = { rise: 0.95, hold: 5, fall: 0.45, notch: random.uniform(0.22, 0.28) };
+  ring(brush, 5, 0, { length: 1.06, width: random.uniform(0.38, 0.43), outline });
   for (let i = 0; i < 5; i++) {
     petal(brush, { azimuth: (i * TURN) / 5, length: 0.42, width: 0.1, outline: LANCE }, solid(colors.heart));
   }
@@ -146,9 +146,9 @@ function drawLily(brush: Brush): void {
 function drawDaisy(brush: Brush): void {
   const { random, colors } = brush;
   const count = 12 + random.integer(6);
-  const width = random.uniform(1.3, 1.55) / count;
+  const width = random.uniform(1.75, 2.1) / count;
   ring(brush, count, 0, { length: 0.97, width, outline: STRAP, depth: 0.9 });
-  grains(brush, random.uniform(0.3, 0.38), 90, 0.025, scale(colors.heart, 0.8));
+  grains(brush, random.uniform(0.36, 0.43), 90, 0.025, scale(colors.heart, 0.8));
 }
 
 /** A full dome of pointed petals in spirals, without a disc. */
@@ -170,10 +170,11 @@ function drawRose(brush: Brush): void {
   const count = 13;
   const step = GOLDEN_ANGLE + random.uniform(-0.03, 0.03);
   const outline: Outline = { rise: 0.55, hold: 4, fall: 0.5, ruffle: 0.02, waves: 4 };
+  ring(brush, 5, 0, { length: 1, width: 0.66, outline, depth: 0.3 });
   for (let i = 0; i < count; i++) {
     const inward = i / count;
-    const length = 1 - 0.86 * inward ** 0.9;
-    petal(brush, { azimuth: i * step, length, width: length * 0.95, outline, depth: 0.3, cup: 0.3, elevation: 0.05 });
+    const length = 0.92 - 0.78 * inward ** 0.9;
+    petal(brush, { azimuth: i * step, length, width: length * 0.8, outline, depth: 0.3, cup: 0.3, elevation: 0.05 });
   }
   // The wound bud: shrinking discs pushed around the centre leave crescents.
   for (let i = 0; i < 7; i++) {
@@ -211,8 +212,8 @@ function floret(brush: Brush, center: Vector, radius: number): void {
 /** An umbel: many small florets on spokes that leave one point. */
 function drawAllium(brush: Brush): void {
   const { random, colors } = brush;
-  const count = 17 + random.integer(7);
-  const size = random.uniform(0.17, 0.2);
+  const count = 15 + random.integer(6);
+  const size = random.uniform(0.17, 0.19);
   const start = random.uniform(0, TURN);
   const places = Array.from({ length: count }, (_, i) => {
     const r = 0.84 * Math.sqrt((count - i - 0.3) / count);

@@ -88,7 +88,7 @@ function drawLamp(random: CounterRandom): Lamp {
 
 /** Face-on flowers turn freely and tilt up to 32°; upright ones lean up to 30° and tilt a little. */
 function drawPose(random: CounterRandom, upright: boolean): Pose {
-  const diameter = random.uniform(0.65, 0.86);
+  const diameter = random.uniform(0.68, 0.86);
   const room = (0.5 - diameter / 2) * 0.8;
   const [turn, tilt, axis] = [random.uniform(-1, 1), random.uniform(), random.uniform(0, 2 * Math.PI)];
   const spin = upright ? turn * 0.52 : turn * Math.PI;

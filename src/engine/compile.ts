@@ -1,6 +1,6 @@
 import type { Device } from "./device.ts";
 import { GraphError } from "./errors.ts";
-import { findLabel, type Graph } from "./graph.ts";
+import { findLabel, type Graph, inputsOf } from "./graph.ts";
 import { ParameterStore } from "./parameters.ts";
 import { runPasses } from "./passes/index.ts";
 import { Plan } from "./plan/plan.ts";
@@ -10,6 +10,8 @@ export interface CompileOptions {
   readonly parameters?: ParameterStore;
   /** The largest batch of one run; larger ones are cut when nothing couples the samples. Default 1. */
   readonly maxBatch?: number;
+  /** Take a smaller batch than `maxBatch` where memory asks for it, even if the graph couples samples: the caller follows `plan.chunk`. */
+  readonly shrinkBatch?: boolean;
   /** Labels of nodes whose values each run returns beside the outputs. They are barriers to fusion, and change no other bit. */
   readonly fetch?: readonly string[];
   /** Bytes that the plan may allocate; default 2 GiB. */
@@ -37,10 +39,17 @@ export async function compile(device: Device, graph: Graph, options: CompileOpti
   const optimised = runPasses({ ...graph, outputs }, { optimise: options.optimise ?? true });
   const plan = new Plan(device, optimised, options.parameters ?? new ParameterStore(device), {
     maxBatch,
+    shrinkBatch: options.shrinkBatch ?? false,
     memoryBudget: options.memoryBudget ?? 2 * 2 ** 30,
     reuse: options.reuse ?? true,
     poison: options.poison ?? false,
+    inputs: inputsOf({ ...graph, outputs }),
   });
-  await plan.prepare();
+  try {
+    await plan.prepare();
+  } catch (error) {
+    plan.dispose();
+    throw error;
+  }
   return plan;
 }

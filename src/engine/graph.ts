@@ -109,8 +109,23 @@ export const rootsOf = (graph: Graph): Node[] => [
 
 export const nodesOf = (graph: Graph): Node[] => topologicalOrder(rootsOf(graph));
 
+/** The types of the graph's inputs by name. */
+export const inputsOf = (graph: Graph): Map<string, TensorType> =>
+  new Map(
+    nodesOf(graph).flatMap(({ op, attributes, outputs }) =>
+      op.traits.source === "input" ? [[attributes.name as string, outputs[0].type]] : [],
+    ),
+  );
+
 /** How a node is named in messages: its label, or its op and number. */
 export const describe = (node: Node): string => node.label ?? `${node.op.name}#${node.id}`;
+
+/** The tensor whose storage a tensor uses: itself, or what it is a view of. */
+export function storageOf(tensor: Tensor): Tensor {
+  let current = tensor;
+  while (current.node.op.traits.view) current = current.node.inputs[0];
+  return current;
+}
 
 /** Every labelled value of the graph by its name. */
 export function labelsOf(graph: Graph): Map<string, Tensor> {

@@ -44,6 +44,13 @@ export class ParameterStore {
     stored.version++;
   }
 
+  /** Frees a parameter; plans that use it must be disposed before. */
+  delete(name: string): void {
+    const stored = this.#stored.get(name);
+    if (stored) this.device.destroyBuffer(stored.buffer);
+    this.#stored.delete(name);
+  }
+
   has(name: string): boolean {
     return this.#stored.has(name);
   }

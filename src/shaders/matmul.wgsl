@@ -2,7 +2,7 @@
 //   product:            y[m, n] = Σ_k a[m, k] · b[k, n]
 //   transposedProduct:  y[m, n] = Σ_k a[m, k] · b[n, k]
 //   outerProduct:       y[s, k, n] = Σ_m a[m, k] · b[m, n]   over the rows m of split s
-// a: row-major rows (all leading axes of NHWC), b: row-major.  x of the grid runs over n, so neighbours read neighbours.
+// a: row-major rows (all leading axes of NHWC), b: row-major.  Neighbouring invocations take neighbouring n, so they read neighbours.
 // Epilogue: y = activation(y + bias[n]) + residual[m, n].
 // FLOPs: 2·rows·inner·columns.  Bytes at least: both operands and the result once.
 
@@ -23,6 +23,7 @@ struct Params {
 override BIAS: u32 = 0;       // 1: add bias[n]
 override ACTIVATION: u32 = 0; // 1: relu, 2: relu6
 override RESIDUAL: u32 = 0;   // 1: add residual[m, n] last
+override WORKGROUP: u32 = 64;
 
 fn isNan(value: f32) -> bool {
   return (bitcast<u32>(value) & 0x7fffffffu) > 0x7f800000u;
@@ -37,29 +38,29 @@ fn epilogue(total: f32, n: u32, at: u32) -> f32 {
   return value;
 }
 
-@compute @workgroup_size(8, 8)
-fn product(@builtin(global_invocation_id) id: vec3u) {
-  let n = id.x;
-  let m = id.y;
-  if (n >= params.columns || m >= params.rows) { return; }
+@compute @workgroup_size(WORKGROUP)
+fn product(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let at = id.x + id.y * groups.x * WORKGROUP;
+  if (at >= params.rows * params.columns) { return; }
+  let n = at % params.columns;
+  let m = at / params.columns;
   var total = 0.0;
   for (var k = 0u; k < params.inner; k++) {
     total += a[m * params.inner + k] * b[k * params.columns + n];
   }
-  let at = m * params.columns + n;
   y[at] = epilogue(total, n, at);
 }
 
-@compute @workgroup_size(8, 8)
-fn transposedProduct(@builtin(global_invocation_id) id: vec3u) {
-  let n = id.x;
-  let m = id.y;
-  if (n >= params.columns || m >= params.rows) { return; }
+@compute @workgroup_size(WORKGROUP)
+fn transposedProduct(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let at = id.x + id.y * groups.x * WORKGROUP;
+  if (at >= params.rows * params.columns) { return; }
+  let n = at % params.columns;
+  let m = at / params.columns;
   var total = 0.0;
   for (var k = 0u; k < params.inner; k++) {
     total += a[m * params.inner + k] * b[n * params.inner + k];
   }
-  let at = m * params.columns + n;
   y[at] = epilogue(total, n, at);
 }
 

@@ -1,12 +1,23 @@
 import code from "../../shaders/matmul.wgsl?raw";
+import tiledCode from "../../shaders/matmulTiled.wgsl?raw";
 import { ShapeError } from "../errors.ts";
 import { apply, type Tensor } from "../graph.ts";
-import { defineOp, type KernelCall, type KernelContext, type OpCase, type Reference, type Shader } from "../op.ts";
+import { flatGrid } from "../kernel.ts";
+import {
+  type AdapterTraits,
+  defineOp,
+  type KernelCall,
+  type KernelContext,
+  type OpCase,
+  type Reference,
+  type Shader,
+} from "../op.ts";
 import { formatShape, formatType, hasBatch, type Shape, sizeOf, type TensorType } from "../types.ts";
 import { epilogueBindings, epilogueOverrides } from "./epilogue.ts";
 import { sum } from "./reduce.ts";
 
 const shader: Shader = { name: "matmul", code };
+const tiledShader: Shader = { name: "matmulTiled", code: tiledCode };
 
 const lastOf = (shape: Shape): number => shape[shape.length - 1];
 
@@ -15,26 +26,98 @@ const checkFloats = (types: readonly TensorType[]): void => {
   if (other) throw new ShapeError(`expected f32 tensors of rank 1 or more, found ${formatType(other)}`);
 };
 
-/** y[m, n] = Σ_k a[m, k] · b[k, n], or with b[n, k] when `transposed`; all leading axes of a are rows. */
-function kernel(entryPoint: string, rows: number, inner: number, columns: number, context: KernelContext): KernelCall {
+type Kernel = (context: KernelContext) => KernelCall;
+
+/** Rows, contracted length and columns of y[m, n] = Σ_k a[m, k] · b[k, n], or with b[n, k] when transposed; all leading axes of a are rows. */
+const productSizes = ({ inputs: [a], outputs: [y] }: KernelContext) => ({
+  rows: sizeOf(a.shape.slice(0, -1)),
+  inner: lastOf(a.shape),
+  columns: lastOf(y.shape),
+});
+
+const naiveProduct =
+  (entryPoint: string): Kernel =>
+  (context) => {
+    const { rows, inner, columns } = productSizes(context);
+    return {
+      shader,
+      entryPoint,
+      overrides: epilogueOverrides(context.attributes),
+      uniforms: [rows, inner, columns],
+      bindings: [{ input: 0 }, { input: 1 }, ...epilogueBindings(context.attributes), { output: 0 }],
+      grid: flatGrid(rows * columns),
+      flops: 2 * rows * inner * columns,
+      bytes: 4 * (rows * inner + inner * columns + rows * columns),
+    };
+  };
+
+/** The tile of one invocation of `matmulTiled.wgsl`. */
+const tile = 8;
+
+/** Invocations along columns and rows: as many neighbours along the columns as leave none idle. */
+function workgroupOf(columns: number, adapter: AdapterTraits): [number, number] {
+  const invocations = adapter.software ? 32 : 64;
+  const tiles = Math.ceil(columns / tile);
+  const candidates = adapter.software ? [4, 2, 1] : [8, 4, 2, 1];
+  const across = candidates.find((size) => tiles % size === 0) as number;
+  return [across, invocations / across];
+}
+
+const tiledProduct =
+  (entryPoint: string): Kernel =>
+  (context) => {
+    const call = naiveProduct(entryPoint)(context);
+    const { rows, columns } = productSizes(context);
+    if (columns % 4 !== 0 || rows === 0) return call;
+    const [across, down] = workgroupOf(columns, context.adapter);
+    return {
+      ...call,
+      shader: tiledShader,
+      overrides: { ...call.overrides, WORKGROUP_X: across, WORKGROUP_Y: down },
+      grid: [Math.ceil(columns / tile / across), Math.ceil(rows / tile / down), 1],
+    };
+  };
+
+const naiveOuter: Kernel = ({ inputs: [a, b], attributes: { splits } }) => {
+  const rows = sizeOf(a.shape.slice(0, -1));
+  const [inner, columns] = [lastOf(a.shape), lastOf(b.shape)];
   return {
     shader,
-    entryPoint,
-    overrides: epilogueOverrides(context.attributes),
-    uniforms: [rows, inner, columns],
-    bindings: [{ input: 0 }, { input: 1 }, ...epilogueBindings(context.attributes), { output: 0 }],
-    grid: [Math.ceil(columns / 8), Math.ceil(rows / 8), 1],
+    entryPoint: "outerProduct",
+    uniforms: [rows, inner, columns, Math.ceil(rows / splits)],
+    bindings: [{ input: 0 }, { input: 1 }, null, null, { output: 0 }],
+    grid: [Math.ceil(columns / 8), Math.ceil(inner / 8), splits],
     flops: 2 * rows * inner * columns,
-    bytes: 4 * (rows * inner + inner * columns + rows * columns),
+    bytes: 4 * (rows * inner + rows * columns + splits * inner * columns),
   };
-}
+};
+
+const tiledOuter: Kernel = (context) => {
+  const call = naiveOuter(context);
+  const [inner, columns] = context.inputs.map(({ shape }) => lastOf(shape));
+  if (inner % 4 !== 0 || columns % 4 !== 0) return call;
+  const [across, down] = workgroupOf(columns, context.adapter);
+  return {
+    ...call,
+    shader: tiledShader,
+    overrides: { WORKGROUP_X: across, WORKGROUP_Y: down },
+    grid: [Math.ceil(columns / tile / across), Math.ceil(inner / tile / down), context.attributes.splits],
+  };
+};
+
+/** The naive rung of each op by its name: the oracle of the tiled one, which gives the same bits. */
+export const naiveMatmulKernels: Readonly<Record<string, Kernel>> = {
+  matmul: naiveProduct("product"),
+  matmulTransposed: naiveProduct("transposedProduct"),
+  matmulOuterPartial: naiveOuter,
+};
 
 const productReference =
   (transposed: boolean): Reference =>
   ([a, b]) => {
     const inner = lastOf(a.shape);
     const columns = transposed ? b.shape[0] : b.shape[1];
-    const rows = a.data.length / inner || 0;
+    const rows = sizeOf(a.shape.slice(0, -1));
     const result = new Float64Array(rows * columns);
     for (let m = 0; m < rows; m++)
       for (let k = 0; k < inner; k++) {
@@ -65,10 +148,7 @@ export const matmulOp = defineOp("matmul", {
     return [{ dtype: "f32", shape: [...a.shape.slice(0, -1), b.shape[1]] }];
   },
   gradient: ({ inputs: [a, b], upstream: [dy] }) => [matmulTransposed(dy as Tensor, b), matmulOuter(a, dy as Tensor)],
-  kernel: (context) => {
-    const [a, b] = context.inputs;
-    return kernel("product", sizeOf(a.shape.slice(0, -1)), b.shape[0], b.shape[1], context);
-  },
+  kernel: tiledProduct("product"),
   traits: { acceptsEpilogue: true, linear: { weights: 1, scales: "output" } },
 });
 export const matmulReference = productReference(false);
@@ -86,10 +166,7 @@ export const matmulTransposedOp = defineOp("matmulTransposed", {
     return [{ dtype: "f32", shape: [...a.shape.slice(0, -1), b.shape[0]] }];
   },
   gradient: ({ inputs: [a, b], upstream: [dy] }) => [matmul(dy as Tensor, b), matmulOuter(dy as Tensor, a)],
-  kernel: (context) => {
-    const [a, b] = context.inputs;
-    return kernel("transposedProduct", sizeOf(a.shape.slice(0, -1)), b.shape[1], b.shape[0], context);
-  },
+  kernel: tiledProduct("transposedProduct"),
   traits: { acceptsEpilogue: true, linear: { weights: 1, scales: "input" } },
 });
 export const matmulTransposedReference = productReference(true);
@@ -101,24 +178,12 @@ export const matmulTransposedCases: OpCase[] = sizes.map(([m, k, n]) => ({
 export const matmulOuterPartialOp = defineOp("matmulOuterPartial", {
   arity: 2,
   infer: ([a, b], { splits }) => [{ dtype: "f32", shape: [splits, lastOf(a.shape), lastOf(b.shape)] }],
-  kernel: ({ inputs: [a, b], attributes: { splits } }) => {
-    const rows = sizeOf(a.shape.slice(0, -1));
-    const [inner, columns] = [lastOf(a.shape), lastOf(b.shape)];
-    return {
-      shader,
-      entryPoint: "outerProduct",
-      uniforms: [rows, inner, columns, Math.ceil(rows / splits)],
-      bindings: [{ input: 0 }, { input: 1 }, null, null, { output: 0 }],
-      grid: [Math.ceil(columns / 8), Math.ceil(inner / 8), splits],
-      flops: 2 * rows * inner * columns,
-      bytes: 4 * (rows * inner + rows * columns + splits * inner * columns),
-    };
-  },
+  kernel: tiledOuter,
   traits: { couplesBatch: true },
 });
 export const matmulOuterPartialReference: Reference = ([a, b], { attributes: { splits } }) => {
   const [inner, columns] = [lastOf(a.shape), lastOf(b.shape)];
-  const rows = a.data.length / inner || 0;
+  const rows = sizeOf(a.shape.slice(0, -1));
   const length = Math.ceil(rows / splits);
   const result = new Float64Array(splits * inner * columns);
   for (let row = 0; row < rows; row++) {

@@ -60,8 +60,8 @@ export const partialSumReference: Reference = ([x], { attributes: { axes, splits
   for (let o = 0; o < outer; o++)
     for (let r = 0; r < reduced; r++)
       for (let i = 0; i < inner; i++)
-        result[(o * splits + (r % splits)) * inner + i] += x.data[(o * reduced + r) * inner + i] / (mean ? reduced : 1);
-  return [result];
+        result[(o * splits + (r % splits)) * inner + i] += x.data[(o * reduced + r) * inner + i];
+  return [mean ? result.map((total) => total / reduced) : result];
 };
 
 export const partialSumCases: OpCase[] = [

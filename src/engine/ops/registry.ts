@@ -1,12 +1,23 @@
 import type { OpEntry, Reference } from "../op.ts";
+import * as batchNormTraining from "./batchNormTraining.ts";
 import * as binary from "./binary.ts";
+import * as cast from "./cast.ts";
 import * as channel from "./channel.ts";
+import * as conv2d from "./conv2d.ts";
+import * as depthwise from "./depthwise.ts";
+import * as extremes from "./extremes.ts";
+import * as gather from "./gather.ts";
 import * as masks from "./masks.ts";
 import * as matmul from "./matmul.ts";
+import * as nonFinite from "./nonFinite.ts";
+import * as pool from "./pool.ts";
 import * as reduce from "./reduce.ts";
 import * as reshape from "./reshape.ts";
+import * as resize from "./resize.ts";
+import * as softmax from "./softmax.ts";
 import * as sources from "./sources.ts";
 import * as unary from "./unary.ts";
+import * as updates from "./updates.ts";
 
 /** Every op with its float64 reference and its cases: one line each. Only tests, `verify`, `doctor` and the CPU interpreter import it. */
 export const registry: readonly OpEntry[] = [
@@ -41,6 +52,112 @@ export const registry: readonly OpEntry[] = [
     cases: matmul.matmulOuterPartialCases,
   },
   { op: matmul.matmulOuterOp, reference: matmul.matmulOuterReference, cases: matmul.matmulOuterCases },
+  {
+    op: conv2d.conv2dOp,
+    reference: conv2d.conv2dReference,
+    cases: conv2d.conv2dCases,
+  },
+  {
+    op: conv2d.conv2dInputGradientOp,
+    reference: conv2d.conv2dInputGradientReference,
+    cases: conv2d.conv2dInputGradientCases,
+  },
+  {
+    op: conv2d.conv2dWeightPartialOp,
+    reference: conv2d.conv2dWeightPartialReference,
+    cases: conv2d.conv2dWeightPartialCases,
+  },
+  {
+    op: conv2d.conv2dWeightGradientOp,
+    reference: conv2d.conv2dWeightGradientReference,
+    cases: conv2d.conv2dWeightGradientCases,
+  },
+  {
+    op: depthwise.depthwiseConv2dOp,
+    reference: depthwise.depthwiseConv2dReference,
+    cases: depthwise.depthwiseConv2dCases,
+  },
+  {
+    op: depthwise.depthwiseInputGradientOp,
+    reference: depthwise.depthwiseInputGradientReference,
+    cases: depthwise.depthwiseInputGradientCases,
+  },
+  {
+    op: depthwise.depthwiseWeightPartialOp,
+    reference: depthwise.depthwiseWeightPartialReference,
+    cases: depthwise.depthwiseWeightPartialCases,
+  },
+  {
+    op: depthwise.depthwiseWeightGradientOp,
+    reference: depthwise.depthwiseWeightGradientReference,
+    cases: depthwise.depthwiseWeightGradientCases,
+  },
+  { op: softmax.softmaxOp, reference: softmax.softmaxReference, cases: softmax.softmaxCases },
+  { op: softmax.logSoftmaxOp, reference: softmax.logSoftmaxReference, cases: softmax.softmaxCases },
+  { op: softmax.softmaxCenterOp, reference: softmax.softmaxCenterReference, cases: softmax.softmaxGradientCases },
+  { op: softmax.softmaxGradientOp, reference: softmax.softmaxGradientReference, cases: softmax.softmaxGradientCases },
+  {
+    op: softmax.logSoftmaxGradientOp,
+    reference: softmax.logSoftmaxGradientReference,
+    cases: softmax.logSoftmaxGradientCases,
+  },
+  { op: gather.gatherOp, reference: gather.gatherReference, cases: gather.gatherCases },
+  { op: gather.scatterOp, reference: gather.scatterReference, cases: gather.scatterCases },
+  { op: cast.castOp, reference: cast.castReference, cases: cast.castCases },
+  { op: updates.adamUpdateOp, reference: updates.adamUpdateReference, cases: updates.adamUpdateCases },
+  { op: updates.sgdUpdateOp, reference: updates.sgdUpdateReference, cases: updates.sgdUpdateCases },
+  {
+    op: updates.runningAverageUpdateOp,
+    reference: updates.runningAverageUpdateReference,
+    cases: updates.runningAverageUpdateCases,
+  },
+  { op: updates.accumulateUpdateOp, reference: updates.accumulateUpdateReference, cases: updates.assignCases },
+  { op: updates.assignUpdateOp, reference: updates.assignUpdateReference, cases: updates.assignCases },
+  {
+    op: nonFinite.nonFinitePartialOp,
+    reference: nonFinite.nonFinitePartialReference,
+    cases: nonFinite.nonFinitePartialCases,
+  },
+  {
+    op: nonFinite.nonFiniteCountOp,
+    reference: nonFinite.nonFiniteCountReference,
+    cases: nonFinite.nonFiniteCountCases,
+  },
+  {
+    op: batchNormTraining.variancePartialOp,
+    reference: batchNormTraining.variancePartialReference,
+    cases: batchNormTraining.variancePartialCases,
+  },
+  {
+    op: batchNormTraining.batchNormApplyOp,
+    reference: batchNormTraining.batchNormApplyReference,
+    cases: batchNormTraining.batchNormApplyCases,
+  },
+  {
+    op: batchNormTraining.batchNormGradientSumsOp,
+    reference: batchNormTraining.batchNormGradientSumsReference,
+    cases: batchNormTraining.batchNormGradientSumsCases,
+  },
+  {
+    op: batchNormTraining.batchNormInputGradientOp,
+    reference: batchNormTraining.batchNormInputGradientReference,
+    cases: batchNormTraining.batchNormInputGradientCases,
+  },
+  {
+    op: batchNormTraining.batchNormTrainingOp,
+    reference: batchNormTraining.batchNormTrainingReference,
+    cases: batchNormTraining.batchNormTrainingCases,
+  },
+  { op: pool.maxPool2dOp, reference: pool.maxPool2dReference, cases: pool.maxPool2dCases },
+  { op: pool.maxPool2dGradientOp, reference: pool.maxPool2dGradientReference, cases: pool.maxPool2dGradientCases },
+  { op: extremes.argMaxOp, reference: extremes.argMaxReference, cases: extremes.argMaxCases },
+  { op: extremes.maxReduceOp, reference: extremes.maxReduceReference, cases: extremes.maxReduceCases },
+  { op: resize.resizeBilinearOp, reference: resize.resizeBilinearReference, cases: resize.resizeBilinearCases },
+  {
+    op: resize.resizeBilinearTransposedOp,
+    reference: resize.resizeBilinearTransposedReference,
+    cases: resize.resizeBilinearCases,
+  },
 ];
 
 /** The float64 loops by op name, for `runReference`. */

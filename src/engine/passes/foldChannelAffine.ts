@@ -1,5 +1,6 @@
 import { apply, type Graph, makeNode, type Node, nodesOf, rewrite, type Tensor } from "../graph.ts";
 import { biasAdd, channelScale } from "../ops/channel.ts";
+import { hasBatch } from "../types.ts";
 import { countUses } from "./uses.ts";
 
 /**
@@ -45,12 +46,13 @@ function scaleWeights(linear: Node, factors: Tensor, x: Tensor): Tensor {
   return apply(linear.op, inputs, linear.attributes, linear.label);
 }
 
-/** The nodes whose value can change from run to run without a parameter changing. */
+/** The nodes whose value can change from run to run without a parameter changing: by an input, or by the size of the batch. */
 export function varyingNodes(graph: Graph): Set<Node> {
   const varying = new Set<Node>();
   for (const node of nodesOf(graph)) {
-    const isInput = node.op.traits.source === "input";
-    if (isInput || node.op.traits.updates || node.inputs.some((input) => varying.has(input.node))) varying.add(node);
+    const ownVariation = node.op.traits.source === "input" || node.op.traits.updates;
+    const isBatched = node.outputs.some((output) => hasBatch(output.shape));
+    if (ownVariation || isBatched || node.inputs.some((input) => varying.has(input.node))) varying.add(node);
   }
   return varying;
 }

@@ -1,5 +1,11 @@
 import { type Graph, Node, rewrite, type Tensor } from "../graph.ts";
 
+/** JSON writes NaN and the infinities as null and −0 as 0. */
+const exactNumbers = (_: string, value: unknown): unknown =>
+  typeof value === "number" && (!Number.isFinite(value) || Object.is(value, -0))
+    ? { number: Object.is(value, -0) ? "-0" : String(value) }
+    : value;
+
 /** Common subexpression elimination: nodes of one op with equal attributes and inputs become one. Dead code goes by itself. */
 export function shareCommon(graph: Graph): Graph {
   const numbers = new Map<Node, number>();
@@ -16,7 +22,7 @@ export function shareCommon(graph: Graph): Graph {
     if (traits.updates || traits.source === "constant") return undefined;
     let operands = inputs.map((input) => `${numberOf(input.node)}.${input.index}`);
     if (traits.commutative) operands = [...operands.slice(0, 2).sort(), ...operands.slice(2)];
-    const key = `${node.op.name}(${operands.join()})${JSON.stringify(node.attributes)}`;
+    const key = `${node.op.name}(${operands.join()})${JSON.stringify(node.attributes, exactNumbers)}`;
     const known = seen.get(key);
     if (known) return known;
     const unchanged = inputs.every((input, index) => input === node.inputs[index]);

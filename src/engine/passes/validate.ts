@@ -1,5 +1,5 @@
 import { GraphError } from "../errors.ts";
-import { describe, type Graph, type Node, nodesOf } from "../graph.ts";
+import { describe, type Graph, type Node, nodesOf, storageOf } from "../graph.ts";
 import { formatType, hasBatch, sameShape } from "../types.ts";
 
 /** Checks the rules that every pass must keep; `after` names the pass in the message. */
@@ -23,6 +23,12 @@ export function validate(graph: Graph, after: string): Graph {
         fail(node, `parameter ${name} is already updated by ${describe(other)}; one update per run`);
       updated.set(name, node);
     }
+  }
+  for (const [name, tensor] of Object.entries(graph.outputs)) {
+    const { node } = storageOf(tensor);
+    const update = node.op.traits.source === "parameter" && updated.get(node.attributes.name);
+    if (update)
+      fail(node, `is output "${name}" and updated by ${describe(update)} in one run; read it from the store instead`);
   }
   for (const node of graph.updates ?? [])
     if (!node.op.traits.updates) fail(node, "is listed as an update but changes no parameter");

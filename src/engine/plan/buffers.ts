@@ -39,6 +39,10 @@ export class Buffers {
     parameters: ParameterStore,
     readonly poisoned: boolean,
   ) {
+    // First what may be missing, so that nothing is left behind when it is.
+    for (const { op, attributes, outputs } of schedule.sources)
+      if (op.traits.source === "parameter")
+        this.#own.set(outputs[0], parameters.bufferOf(attributes.name, outputs[0].type));
     const storageUsage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
     const create = (bytes: number, usage: GPUBufferUsageFlags, label: string): GPUBuffer => {
       const buffer = device.createBuffer(bytes, usage, label);
@@ -55,8 +59,7 @@ export class Buffers {
     for (const [tensor, place] of layout.storage) {
       if (place.kind !== "own") continue;
       const { source } = tensor.node.op.traits;
-      if (source === "parameter") this.#own.set(tensor, parameters.bufferOf(tensor.node.attributes.name, tensor.type));
-      else this.#own.set(tensor, create(align(place.bytes), storageUsage, describe(tensor.node)));
+      if (source !== "parameter") this.#own.set(tensor, create(align(place.bytes), storageUsage, describe(tensor.node)));
       if (source === "constant")
         device.queue.writeBuffer(this.#own.get(tensor) as GPUBuffer, 0, padded(tensor.node.attributes.data));
     }

@@ -87,11 +87,17 @@ export interface Limits {
   readonly budget: number;
 }
 
+export interface FitOptions {
+  readonly reuse: boolean;
+  /** Cut even a batch whose samples are coupled; the caller answers for it. */
+  readonly shrinkBatch: boolean;
+}
+
 /**
  * The largest batch, up to `wanted`, at which every value fits a binding and the whole plan fits the budget. A graph that
  * couples the samples of a batch is never cut: it is refused, naming the limit and the batch that fits.
  */
-export function fittingBatch(graph: Graph, plan: Schedule, wanted: number, limits: Limits, reuse: boolean): number {
+export function fittingBatch(graph: Graph, plan: Schedule, wanted: number, limits: Limits, { reuse, shrinkBatch }: FitOptions): number {
   const layoutAt = (batch: number): Layout =>
     layOut(graph, plan, { batch, maxSlab: Math.min(limits.buffer, limits.binding * 4), reuse });
   const problem = (batch: number): string | null => {
@@ -112,7 +118,7 @@ export function fittingBatch(graph: Graph, plan: Schedule, wanted: number, limit
     else low = middle;
   }
   const coupled = plan.main.find(couplesBatch) ?? plan.main.find((node) => node.op.traits.updates);
-  if (low === 0 || coupled) {
+  if (low === 0 || (coupled && !shrinkBatch)) {
     const remedy =
       low === 0 ? "not even one sample fits; use a smaller image or a larger budget" : `use a batch of ${low} or less`;
     throw new LimitError(`${first}; ${remedy}`);

@@ -3,7 +3,7 @@ import { mebibytes } from "../device.ts";
 import { GraphError, LimitError, ShapeError } from "../errors.ts";
 import { describe, type Graph, type Node, type Tensor } from "../graph.ts";
 import { type ParameterStore, padded } from "../parameters.ts";
-import { byteSizeOf, formatType, hasBatch, sizeOf, type TypedArray, typeAtBatch, typedArray } from "../types.ts";
+import { byteSizeOf, formatType, hasBatch, sizeOf, type TensorType, type TypedArray, typeAtBatch, typedArray } from "../types.ts";
 import { type BufferRange, Buffers } from "./buffers.ts";
 import { Encoding, type Step } from "./encoding.ts";
 import { explainPlan } from "./explain.ts";
@@ -13,9 +13,12 @@ import { type Schedule, schedule } from "./schedule.ts";
 
 export interface PlanOptions {
   readonly maxBatch: number;
+  readonly shrinkBatch: boolean;
   readonly memoryBudget: number;
   readonly reuse: boolean;
   readonly poison: boolean;
+  /** The inputs of the graph as it was built: passes may find no use for one. */
+  readonly inputs: ReadonlyMap<string, TensorType>;
 }
 
 export type RunInputs = Readonly<Record<string, TypedArray>>;
@@ -33,7 +36,7 @@ export class Plan {
   #buffers: Buffers;
   #encodings = new Map<number, Promise<Encoding>>();
   #uniformBatch = -1;
-  #prologueVersions = "";
+  #prologueVersions: string | null = null;
   #queue: Promise<unknown> = Promise.resolve();
   #disposed = false;
 
@@ -50,7 +53,7 @@ export class Plan {
       buffer: limits.maxBufferSize,
       budget: options.memoryBudget,
     };
-    this.chunk = fittingBatch(graph, this.schedule, options.maxBatch, bounds, options.reuse);
+    this.chunk = fittingBatch(graph, this.schedule, options.maxBatch, bounds, options);
     const maxSlab = Math.min(limits.maxBufferSize, 4 * limits.maxStorageBufferBindingSize);
     this.layout = layOut(graph, this.schedule, { batch: this.chunk, maxSlab, reuse: options.reuse });
     this.#buffers = new Buffers(device, this.schedule, this.layout, parameters, options.poison);
@@ -74,14 +77,21 @@ export class Plan {
   async #run(inputs: RunInputs): Promise<RunOutputs> {
     if (this.#disposed) throw new GraphError("this plan is disposed; compile the graph again");
     const batch = this.#batchOf(inputs);
-    if (batch <= this.chunk) return this.#runChunk(inputs, batch);
-    this.#refuseCutting(batch);
-    const parts: RunOutputs[] = [];
-    for (let start = 0; start < batch; start += this.chunk) {
-      const count = Math.min(this.chunk, batch - start);
-      parts.push(await this.#runChunk(this.#slice(inputs, start, count), count));
+    try {
+      if (batch <= this.chunk) return await this.#runChunk(inputs, batch);
+      this.#refuseCutting(batch);
+      const parts: RunOutputs[] = [];
+      for (let start = 0; start < batch; start += this.chunk) {
+        const count = Math.min(this.chunk, batch - start);
+        parts.push(await this.#runChunk(this.#slice(inputs, start, count), count));
+      }
+      return this.#join(parts);
+    } catch (error) {
+      // What the failed run wrote is unknown: the next one writes its uniforms and derived weights again.
+      this.#uniformBatch = -1;
+      this.#prologueVersions = null;
+      throw error;
     }
-    return this.#join(parts);
   }
 
   async #runChunk(inputs: RunInputs, batch: number): Promise<RunOutputs> {
@@ -177,43 +187,31 @@ export class Plan {
       : this.#prologueSources.map((name) => this.parameters.version(name)).join();
   }
 
+  /** The parameters that the prologue reads. */
   get #prologueSources(): string[] {
-    return this.schedule.sources
-      .filter((node) => node.op.traits.source === "parameter")
-      .map((node) => node.attributes.name);
+    const read = this.schedule.prologue.flatMap(({ inputs }) => inputs.map((input) => this.schedule.storageOf(input).node));
+    return [...new Set(read.filter(({ op }) => op.traits.source === "parameter").map(({ attributes }) => attributes.name))];
   }
 
   get #inputNodes(): Node[] {
     return this.schedule.sources.filter((node) => node.op.traits.source === "input");
   }
 
-  /** The batch that the inputs' lengths agree on. */
+  /** The batch that the lengths of all given inputs agree on, also of those that the passes found no use for. */
   #batchOf(inputs: RunInputs): number {
-    const unknown = Object.keys(inputs).filter(
-      (name) => !this.#inputNodes.some((node) => node.attributes.name === name),
-    );
-    if (unknown.length > 0)
+    const declared = this.options.inputs;
+    const unknown = Object.keys(inputs).find((name) => !declared.has(name));
+    if (unknown !== undefined)
       throw new GraphError(
-        `the graph has no input "${unknown[0]}"; its inputs are ${this.#inputNodes.map((node) => node.attributes.name).join(", ") || "none"}`,
+        `the graph has no input "${unknown}"; its inputs are ${[...declared.keys()].join(", ") || "none"}`,
+      );
+    const missing = this.#inputNodes.find(({ attributes }) => !inputs[attributes.name]);
+    if (missing)
+      throw new GraphError(
+        `no value was given for input "${missing.attributes.name}", expected ${formatType(missing.outputs[0].type)}`,
       );
     let batch: number | undefined;
-    for (const node of this.#inputNodes) {
-      const { type, name } = node.attributes;
-      const data = inputs[name];
-      if (!data) throw new GraphError(`no value was given for input "${name}", expected ${formatType(type)}`);
-      if (!(data instanceof (typedArray(type.dtype, 0).constructor as typeof Float32Array)))
-        throw new ShapeError(`input "${name}" is ${formatType(type)}; a ${data.constructor.name} was given`);
-      const perSample = sizeOf(hasBatch(type.shape) ? type.shape.slice(1) : type.shape);
-      const count = perSample === 0 ? (batch ?? 1) : data.length / perSample;
-      const fits = hasBatch(type.shape)
-        ? Number.isInteger(count) && (batch === undefined || batch === count)
-        : count === 1 || perSample === 0;
-      if (!fits)
-        throw new ShapeError(
-          `input "${name}" is ${formatType(type)}; ${data.length} values do not fit${batch ? ` a batch of ${batch}` : ""}`,
-        );
-      if (hasBatch(type.shape)) batch = count;
-    }
+    for (const [name, data] of Object.entries(inputs)) batch = batchOfInput(name, declared.get(name)!, data, batch);
     return batch ?? 1;
   }
 
@@ -278,4 +276,24 @@ export class Plan {
   toString(): string {
     return `Plan(${this.dispatches} dispatches, ${mebibytes(this.layout.bytes)}, batch ${this.chunk})`;
   }
+}
+
+/** The batch that an input's length says, checked against what is known; an input without elements says nothing. */
+function batchOfInput(name: string, type: TensorType, data: TypedArray, known: number | undefined): number | undefined {
+  if (!(data instanceof (typedArray(type.dtype, 0).constructor as typeof Float32Array)))
+    throw new ShapeError(`input "${name}" is ${formatType(type)}; a ${data.constructor.name} was given`);
+  const isBatched = hasBatch(type.shape);
+  const perSample = sizeOf(isBatched ? type.shape.slice(1) : type.shape);
+  const count = perSample === 0 ? 1 : data.length / perSample;
+  const fits =
+    perSample === 0
+      ? data.length === 0
+      : isBatched
+        ? Number.isInteger(count) && (known === undefined || known === count)
+        : count === 1;
+  if (!fits)
+    throw new ShapeError(
+      `input "${name}" is ${formatType(type)}; ${data.length} values do not fit${known === undefined ? "" : ` a batch of ${known}`}`,
+    );
+  return isBatched && perSample > 0 ? count : known;
 }

@@ -1,4 +1,5 @@
-import { type Graph, type Node, nodesOf, type Tensor } from "../graph.ts";
+import { GraphError } from "../errors.ts";
+import { type Graph, type Node, nodesOf, storageOf, type Tensor } from "../graph.ts";
 import { varyingNodes } from "../passes/foldChannelAffine.ts";
 
 /** The nodes that dispatch something, in the order they run. */
@@ -15,11 +16,16 @@ export function schedule(graph: Graph): Schedule {
   const order = nodesOf(graph);
   const varying = varyingNodes(graph);
   const computed = order.filter(({ op }) => !op.traits.source && !op.traits.view && !op.traits.updates);
+  // A node without inputs (a fill) is cheaper to run again than to keep, unless the prologue itself reads it.
+  const isFree = (node: Node): boolean => node.inputs.length === 0;
+  const kept = new Set(computed.filter((node) => !varying.has(node) && !isFree(node)));
+  for (const node of [...kept])
+    for (const { node: read } of node.inputs.map(storageOf)) if (isFree(read)) kept.add(read);
   return {
     sources: order.filter(({ op }) => op.traits.source),
-    prologue: computed.filter((node) => !varying.has(node) && !isFree(node)),
+    prologue: computed.filter((node) => kept.has(node)),
     main: insertUpdates(
-      computed.filter((node) => varying.has(node) || isFree(node)),
+      computed.filter((node) => !kept.has(node)),
       order,
       graph.updates ?? [],
     ),
@@ -27,33 +33,54 @@ export function schedule(graph: Graph): Schedule {
   };
 }
 
-// A node without inputs (a fill) is cheaper to run again than to keep.
-const isFree = (node: Node): boolean => node.inputs.length === 0;
-
-function storageOf(tensor: Tensor): Tensor {
-  let current = tensor;
-  while (current.node.op.traits.view) current = current.node.inputs[0];
-  return current;
+/** What a value is stored in: parameters by name, because two nodes may stand for one. */
+function storageKey(tensor: Tensor): Node | string {
+  const { node } = storageOf(tensor);
+  return node.op.traits.source === "parameter" ? (node.attributes.name as string) : node;
 }
 
-/** Each update goes right after the last node that reads one of its parameters or computes one of its inputs. */
+/** Each update goes right after the last node or update that reads one of its parameters or computes one of its inputs. */
 function insertUpdates(main: readonly Node[], order: readonly Node[], updates: readonly Node[]): Node[] {
   if (updates.length === 0) return [...main];
-  const position = new Map(main.map((node, index) => [node, index]));
-  const lastReader = new Map<Node, number>();
+  const position = new Map<Node | string, number>(main.map((node, index) => [node, index]));
+  const lastReader = new Map<Node | string, number>();
+  const read = (node: Node, at: number): void => {
+    for (const input of node.inputs) {
+      const key = storageKey(input);
+      lastReader.set(key, Math.max(lastReader.get(key) ?? -1, at));
+    }
+  };
   for (const node of order) {
     const at = position.get(node);
-    if (at === undefined) continue;
-    for (const input of node.inputs) {
-      const source = storageOf(input).node;
-      lastReader.set(source, Math.max(lastReader.get(source) ?? -1, at));
-    }
+    if (at !== undefined) read(node, at);
   }
   const after = new Map<number, Node[]>();
-  for (const update of updates) {
-    const inputs = update.inputs.map((input) => storageOf(input).node);
-    const at = Math.max(...inputs.map((node) => Math.max(position.get(node) ?? -1, lastReader.get(node) ?? -1)));
+  for (const update of readersFirst(updates)) {
+    const keys = update.inputs.map(storageKey);
+    const at = Math.max(...keys.map((key) => Math.max(position.get(key) ?? -1, lastReader.get(key) ?? -1)));
     after.set(at, [...(after.get(at) ?? []), update]);
+    read(update, at);
   }
   return [...(after.get(-1) ?? []), ...main.flatMap((node, index) => [node, ...(after.get(index) ?? [])])];
+}
+
+const updatedBy = (update: Node): (Node | string)[] =>
+  (update.op.traits.updates ?? []).map((index) => storageKey(update.inputs[index]));
+
+/** The updates in an order in which none changes a parameter before another has read it; throws where there is none. */
+function readersFirst(updates: readonly Node[]): Node[] {
+  const waiting = [...updates];
+  const ready: Node[] = [];
+  while (waiting.length > 0) {
+    const index = waiting.findIndex((update) => {
+      const changed = updatedBy(update);
+      return !waiting.some((other) => other !== update && other.inputs.some((input) => changed.includes(storageKey(input))));
+    });
+    if (index < 0)
+      throw new GraphError(
+        `updates of ${waiting.flatMap(updatedBy).join(", ")} read each other's parameters, so one would read a new value; update them in one op`,
+      );
+    ready.push(...waiting.splice(index, 1));
+  }
+  return ready;
 }

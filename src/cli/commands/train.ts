@@ -1,0 +1,172 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { LabelledImages } from "../../data/datasets.ts";
+import type { Device } from "../../engine/device.ts";
+import { FileError, WeightsError } from "../../engine/errors.ts";
+import { type Classifier, type ClassifierDescription, createClassifier } from "../../nn/classifier.ts";
+import { computeFeatures, featureChannels } from "../../nn/features.ts";
+import { saveModel } from "../../nn/formats/files.node.ts";
+import { type HeadTraining, trainHead } from "../../nn/headTraining.ts";
+import { historyCsv } from "../../nn/history.ts";
+import type { TrainingOptions } from "../../nn/trainingLoop.ts";
+import { type CommandContext, defineCommand } from "../command.ts";
+import { loadPart, pixelSource, type TrainingParts, trainingParts, VALIDATION_SHARE } from "../dataset.ts";
+import { withDevice } from "../device.ts";
+import { readClassifier, withoutHead } from "../model.ts";
+import type { Terminal } from "../terminal.ts";
+
+interface Photographs {
+  readonly train: LabelledImages;
+  readonly validation: LabelledImages;
+}
+
+interface Settings extends Required<Pick<TrainingOptions, "epochs" | "batch" | "learningRate" | "seed">> {
+  readonly out: string;
+}
+
+export const command = defineCommand({
+  name: "train",
+  summary: "train a classification head on photographs in class folders",
+  usage: "--data DIR [--val DIR | --split FILE] --weights FILE --out DIR [options]",
+  positionals: [],
+  options: {
+    data: { type: "path", exists: "folder", required: true, placeholder: "DIR", help: "photographs in DIR/<class>/" },
+    val: { type: "path", exists: "folder", placeholder: "DIR", help: "validation photographs, the same classes" },
+    split: { type: "path", exists: "file", placeholder: "FILE", help: "JSON that lists the files of each part" },
+    weights: { type: "path", exists: "file", required: true, placeholder: "FILE", help: "MobileNetV2's weights" },
+    size: { type: "integer", min: 32, max: 1024, default: 224, help: "edge of the input in pixels" },
+    epochs: { type: "integer", min: 1, default: 10, help: "passes over the training photographs" },
+    batch: { type: "integer", min: 1, default: 32, help: "photographs a step" },
+    lr: { type: "number", min: 0, default: 1e-3, help: "learning rate of Adam" },
+    seed: { type: "integer", min: 0, default: 0, help: "decides split, first weights and order" },
+    resize: { type: "choice", choices: ["tf", "aspect"], default: "aspect", help: "how photographs are resized" },
+    strict: { type: "boolean", help: "fail at a broken photograph instead of skipping it" },
+    out: { type: "path", required: true, placeholder: "DIR", help: "where model and history are written" },
+  },
+  examples: [
+    [
+      "tepal train --data flowers --weights mobilenet_v2.h5 --out model",
+      `keeps ${VALIDATION_SHARE * 100} % to validate`,
+    ],
+    [
+      "tepal train --data flowers --split split.json --weights mobilenet_v2.h5 --size 96 --out model --json",
+      "as listed",
+    ],
+  ],
+  async run({ lr, out, strict, resize, size, weights, ...args }, context) {
+    const settings = { ...args, learningRate: lr, out };
+    const description = await readClassifier({ weights, size, resize: resize as "tf" | "aspect" });
+    const parts = await trainingParts(args);
+    await makeFolder(out);
+    const target = { inputSize: [size, size] as const, resize: resize as "tf" | "aspect", strict };
+    const train = await loadPart(parts.train, target, context.terminal, "reading training photographs");
+    const validation = await loadPart(parts.validation, target, context.terminal, "reading validation photographs");
+    const photographs = { train: train.images, validation: validation.images };
+    return withDevice(async (device, adapter) => {
+      const head = await trainOnFeatures(device, description, photographs, settings, context.terminal);
+      await save(device, { description, parts, photographs, head, settings });
+      tell(context, head, settings);
+      return {
+        history: head.history,
+        best: head.best,
+        model: out,
+        classNames: parts.classNames,
+        images: { train: photographs.train.labels.length, validation: photographs.validation.labels.length },
+        broken: [...train.broken, ...validation.broken],
+        adapter,
+      };
+    });
+  },
+});
+
+/** Made before the work, so that a path that cannot be written is said at once. */
+async function makeFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true }).catch((cause: NodeJS.ErrnoException) => {
+    throw new FileError(`${path}: expected a folder that can be written, found ${cause.code}; choose another --out`, {
+      cause,
+    });
+  });
+}
+
+/** The weights as a backbone: the head that the file may have is left out. */
+function createBackbone(device: Device, { architecture, preprocessing, tensors }: ClassifierDescription): Classifier {
+  if (architecture.name !== "mobilenetV2")
+    throw new WeightsError(`expected weights of MobileNetV2, found ${architecture.name}; choose another file`);
+  return createClassifier(device, {
+    architecture: { ...architecture, classes: null },
+    preprocessing,
+    classNames: null,
+    tensors: withoutHead(tensors),
+  });
+}
+
+async function trainOnFeatures(
+  device: Device,
+  description: ClassifierDescription,
+  { train, validation }: Photographs,
+  settings: Settings,
+  terminal: Terminal,
+): Promise<HeadTraining> {
+  const backbone = createBackbone(device, description);
+  const total = train.labels.length + validation.labels.length;
+  const progress = terminal.progress("computing features", total);
+  const trainFeatures = await computeFeatures(backbone, pixelSource(train), {
+    onProgress: (done) => progress.update(done),
+  });
+  const validationFeatures = await computeFeatures(backbone, pixelSource(validation), {
+    onProgress: (done) => progress.update(train.labels.length + done),
+  });
+  progress.finish();
+  const data = {
+    channels: featureChannels(backbone),
+    classes: train.classNames.length,
+    train: { features: trainFeatures, labels: train.labels },
+    validation: { features: validationFeatures, labels: validation.labels },
+  };
+  await backbone.dispose();
+  const { epochs } = settings;
+  const bar = terminal.progress("training the head", epochs * train.labels.length);
+  const head = await trainHead(device, data, {
+    ...settings,
+    onProgress: ({ epoch, done, total: count, loss }) =>
+      bar.update((epoch - 1) * count + done, `epoch ${epoch}/${epochs}, loss ${loss.toFixed(4)}`),
+  });
+  bar.finish(`best validation accuracy ${head.best.valAccuracy.toFixed(4)}`);
+  return head;
+}
+
+interface Trained {
+  readonly description: ClassifierDescription;
+  readonly parts: TrainingParts;
+  readonly photographs: Photographs;
+  readonly head: HeadTraining;
+  readonly settings: Settings;
+}
+
+/** Writes the whole network, backbone and head, with what repeats the run, and the history beside it. */
+async function save(device: Device, { description, parts, photographs, head, settings }: Trained): Promise<void> {
+  const { classNames } = parts;
+  const tensors = new Map([...withoutHead(description.tensors), ...head.tensors]);
+  const architecture = { ...description.architecture, classes: classNames.length };
+  const classifier = createClassifier(device, { ...description, architecture, classNames, tensors });
+  const { out, seed, epochs, batch, learningRate } = settings;
+  const manifest = classifier.manifest({
+    seed,
+    splits: { train: photographs.train.names, validation: photographs.validation.names, test: parts.test },
+    training: { optimiser: "adam", epochs, batch, learningRate, best: head.best },
+  });
+  await saveModel(out, { manifest, tensors });
+  await classifier.dispose();
+  const { history, best } = head;
+  await writeFile(join(out, "history.json"), `${JSON.stringify({ history, best }, null, 2)}\n`);
+  await writeFile(join(out, "history.csv"), historyCsv(history));
+}
+
+function tell(context: CommandContext, { history, best }: HeadTraining, { out }: Settings): void {
+  const row = (...cells: string[]) => cells.map((cell, index) => cell.padStart(index === 0 ? 5 : 13)).join("");
+  const lines = history.map(({ epoch, loss, accuracy, valLoss, valAccuracy }) =>
+    row(String(epoch), ...[loss, accuracy, valLoss, valAccuracy].map((value) => value.toFixed(4))),
+  );
+  context.print([row("epoch", "loss", "accuracy", "val loss", "val accuracy"), ...lines].join("\n"));
+  context.print(`best: epoch ${best.epoch}, validation accuracy ${best.valAccuracy.toFixed(4)}; saved in ${out}`);
+}

@@ -1,0 +1,333 @@
+import code from "../../shaders/depthwise.wgsl?raw";
+import slidingCode from "../../shaders/depthwiseSliding.wgsl?raw";
+import { ShapeError } from "../errors.ts";
+import { apply, type Tensor } from "../graph.ts";
+import { flatGrid } from "../kernel.ts";
+import { defineOp, type KernelCall, type KernelContext, type OpCase, type Reference, type Shader } from "../op.ts";
+import { formatShape, type Shape, sizeOf } from "../types.ts";
+import {
+  checkRanks,
+  checkUpstream,
+  forEachTap,
+  geometryWords,
+  lineSplits,
+  outputArea,
+  unitWindow,
+  type Window,
+} from "./convGeometry.ts";
+import { epilogueBindings, epilogueOverrides } from "./epilogue.ts";
+import { sum } from "./reduce.ts";
+
+const shader: Shader = { name: "depthwise", code };
+const slidingShader: Shader = { name: "depthwiseSliding", code: slidingCode };
+
+type Kernel = (context: KernelContext) => KernelCall;
+
+/** The shapes of the forward convolution that a call belongs to. */
+interface Shapes {
+  readonly x: Shape;
+  readonly y: Shape;
+  readonly w: Shape;
+  readonly splits: number;
+}
+type ShapesOf = (context: KernelContext) => Shapes;
+
+const forwardShapes: ShapesOf = ({ inputs: [x, w], outputs: [y] }) => ({
+  x: x.shape,
+  y: y.shape,
+  w: w.shape,
+  splits: 1,
+});
+const gradientShapes: ShapesOf = ({ inputs: [dy, w], outputs: [dx] }) => ({
+  x: dx.shape,
+  y: dy.shape,
+  w: w.shape,
+  splits: 1,
+});
+const partialShapes: ShapesOf = ({ inputs: [x, dy], attributes: { kernelShape, splits } }) => ({
+  x: x.shape,
+  y: dy.shape,
+  w: kernelShape,
+  splits,
+});
+
+const naive =
+  (entryPoint: string, shapesOf: ShapesOf): Kernel =>
+  (context) => {
+    const { attributes, outputs } = context;
+    const { x, y, w, splits } = shapesOf(context);
+    return {
+      shader,
+      entryPoint,
+      overrides: epilogueOverrides(attributes),
+      uniforms: [...geometryWords(x, y, w, attributes as Window), Math.ceil((y[0] * y[1]) / splits), splits],
+      bindings: [{ input: 0 }, { input: 1 }, ...epilogueBindings(attributes), { output: 0 }],
+      grid: flatGrid(sizeOf(outputs[0].shape)),
+      flops: 2 * sizeOf(y) * w[0] * w[1],
+      bytes: 4 * (sizeOf(x) + sizeOf(y) + splits * sizeOf(w)),
+    };
+  };
+
+/** The naive rung of each op by its name: the oracle of the sliding one, which gives the same bits. */
+export const naiveDepthwiseKernels: Readonly<Record<string, Kernel>> = {
+  depthwiseConv2d: naive("forward", forwardShapes),
+  depthwiseInputGradient: naive("inputGradient", gradientShapes),
+  depthwiseWeightPartial: naive("weightGradient", partialShapes),
+};
+
+/** `depthwiseSliding.wgsl` knows 3×3 kernels, one or two steps to the right, and whole vectors of four channels. */
+const slides = (w: Shape, { strides }: Window): boolean =>
+  w[0] === 3 && w[1] === 3 && w[2] % 4 === 0 && strides[1] <= 2;
+
+/** The naive call with another kernel and a grid over `pixels` blocks of pixels, each with its vectors of channels. */
+const sliding = (
+  call: KernelCall,
+  entryPoint: string,
+  channels: number,
+  pixels: number,
+  overrides: Record<string, number> = {},
+): KernelCall => ({
+  ...call,
+  shader: slidingShader,
+  entryPoint,
+  overrides: { ...call.overrides, ...overrides },
+  grid: flatGrid((pixels * channels) / 4),
+});
+
+/** Neighbouring outputs of one invocation. */
+const run = 7;
+
+const forwardKernel: Kernel = (context) => {
+  const call = naiveDepthwiseKernels.depthwiseConv2d(context);
+  const { y, w } = forwardShapes(context);
+  const window = context.attributes as Window;
+  if (!slides(w, window)) return call;
+  return sliding(call, `stride${window.strides[1]}`, w[2], y[0] * y[1] * Math.ceil(y[2] / run));
+};
+
+const inputGradientKernel: Kernel = (context) => {
+  const call = naiveDepthwiseKernels.depthwiseInputGradient(context);
+  const { x, y, w } = gradientShapes(context);
+  const { strides, padding } = context.attributes as Window;
+  if (!slides(w, { strides, padding })) return call;
+  if (strides[1] === 2)
+    return sliding(call, "gradientOfStride2", w[2], x[0] * x[1] * Math.ceil((x[2] + padding[2]) / 8));
+  if (strides[0] !== 1) return call;
+  // A convolution of dy with the kernel turned round; the padding may be negative, which wraps round in the kernel.
+  const turned: Window = { strides, padding: [2 - padding[0], 0, 2 - padding[2], 0] };
+  const uniforms = [...geometryWords(y, x, w, turned), 0, 0];
+  return sliding({ ...call, uniforms }, "stride1", w[2], x[0] * x[1] * Math.ceil(x[2] / run), { FLIP: 1 });
+};
+
+const weightPartialKernel: Kernel = (context) => {
+  const call = naiveDepthwiseKernels.depthwiseWeightPartial(context);
+  const { w, splits } = partialShapes(context);
+  const window = context.attributes as Window;
+  if (!slides(w, window)) return call;
+  return sliding(call, "weightGradient", w[2], splits, { STRIDE: window.strides[1] });
+};
+
+/** x [N, H, W, C] with w [kh, kw, C] → [N, H', W', C]. */
+export const depthwiseConv2dOp = defineOp("depthwiseConv2d", {
+  arity: 2,
+  infer: ([x, w], attributes) => {
+    checkRanks([x], w, 3);
+    if (w.shape[2] !== x.shape[3])
+      throw new ShapeError(
+        `the weights' last axis must equal the image's channels, found ${formatShape(w.shape)} with ${formatShape(x.shape)}`,
+      );
+    return [{ dtype: "f32", shape: [x.shape[0], ...outputArea(x.shape, w.shape, attributes as Window), x.shape[3]] }];
+  },
+  gradient: ({ inputs: [x, w], attributes, upstream: [dy] }) => [
+    depthwiseInputGradient(dy as Tensor, w, x.shape, attributes as Window),
+    depthwiseWeightGradient(x, dy as Tensor, w.shape, attributes as Window),
+  ],
+  kernel: forwardKernel,
+  traits: { acceptsEpilogue: true, linear: { weights: 1, scales: "output" } },
+});
+
+export const depthwiseConv2dReference: Reference = ([x, w], { attributes, outputs: [y] }) => {
+  const channels = w.shape[2];
+  const result = new Float64Array(sizeOf(y.shape));
+  forEachTap(x.shape, y.shape, w.shape, attributes as Window, (from, to, tap) => {
+    for (let c = 0; c < channels; c++)
+      result[to * channels + c] += x.data[from * channels + c] * w.data[tap * channels + c];
+  });
+  return [result];
+};
+
+/** dy [N, H', W', C] with w → the gradient of x, whose shape the attribute `inputShape` holds. */
+export const depthwiseInputGradientOp = defineOp("depthwiseInputGradient", {
+  arity: 2,
+  infer: ([dy, w], attributes) => {
+    checkRanks([dy], w, 3);
+    const x: Shape = attributes.inputShape;
+    checkUpstream(dy, [x[0], ...outputArea(x, w.shape, attributes as Window), w.shape[2]]);
+    return [{ dtype: "f32", shape: [dy.shape[0], ...x.slice(1)] }];
+  },
+  gradient: ({ inputs: [dy, w], attributes, upstream: [dx] }) => [
+    depthwiseConv2d(dx as Tensor, w, attributes as Window),
+    depthwiseWeightGradient(dx as Tensor, dy, w.shape, attributes as Window),
+  ],
+  kernel: inputGradientKernel,
+  traits: { acceptsEpilogue: true, linear: { weights: 1, scales: "input" } },
+});
+
+export const depthwiseInputGradientReference: Reference = ([dy, w], { attributes, outputs: [x] }) => {
+  const channels = w.shape[2];
+  const result = new Float64Array(sizeOf(x.shape));
+  forEachTap(x.shape, dy.shape, w.shape, attributes as Window, (to, from, tap) => {
+    for (let c = 0; c < channels; c++)
+      result[to * channels + c] += dy.data[from * channels + c] * w.data[tap * channels + c];
+  });
+  return [result];
+};
+
+/** Partial weight gradients over equal runs of the lines of dy → [splits, kh, kw, C]. */
+export const depthwiseWeightPartialOp = defineOp("depthwiseWeightPartial", {
+  arity: 2,
+  infer: (_, { splits, kernelShape }) => [{ dtype: "f32", shape: [splits, ...kernelShape] }],
+  kernel: weightPartialKernel,
+  traits: { couplesBatch: true },
+});
+
+export const depthwiseWeightPartialReference: Reference = ([x, dy], { attributes }) => {
+  const { kernelShape, splits } = attributes;
+  const channels = kernelShape[2];
+  const [batch, outHeight, outWidth] = dy.shape;
+  const length = Math.ceil((batch * outHeight) / splits);
+  const result = new Float64Array(splits * sizeOf(kernelShape));
+  forEachTap(x.shape, dy.shape, kernelShape, attributes as unknown as Window, (from, upstream, tap) => {
+    const base = Math.floor(Math.floor(upstream / outWidth) / length) * sizeOf(kernelShape) + tap * channels;
+    for (let c = 0; c < channels; c++)
+      result[base + c] += x.data[from * channels + c] * dy.data[upstream * channels + c];
+  });
+  return [result];
+};
+
+/** x with dy → the gradient of w, whose shape the attribute `kernelShape` holds. */
+export const depthwiseWeightGradientOp = defineOp("depthwiseWeightGradient", {
+  arity: 2,
+  infer: ([x, dy], attributes) => {
+    const { kernelShape } = attributes;
+    checkRanks([x, dy], null, 3);
+    checkUpstream(dy, [
+      x.shape[0],
+      ...outputArea(x.shape, kernelShape, attributes as unknown as Window),
+      kernelShape[2],
+    ]);
+    return [{ dtype: "f32", shape: kernelShape }];
+  },
+  gradient: ({ inputs: [x, dy], attributes, upstream: [dw] }) => [
+    depthwiseInputGradient(dy, dw as Tensor, x.shape, attributes as unknown as Window),
+    depthwiseConv2d(x, dw as Tensor, attributes as unknown as Window),
+  ],
+  lower: ([x, dy], attributes) => {
+    const splits = lineSplits(dy.shape[1], sizeOf(attributes.kernelShape));
+    return [sum(apply(depthwiseWeightPartialOp, [x, dy], { ...attributes, splits }), [0])];
+  },
+  traits: { couplesBatch: true },
+});
+export const depthwiseWeightGradientReference: Reference = (inputs, { attributes, outputs }) =>
+  depthwiseWeightPartialReference(inputs, { attributes: { ...attributes, splits: 1 }, outputs });
+
+const depthwiseInputGradient = (dy: Tensor, w: Tensor, inputShape: Shape, { strides, padding }: Window): Tensor =>
+  apply(depthwiseInputGradientOp, [dy, w], { strides, padding, inputShape });
+
+const depthwiseWeightGradient = (x: Tensor, dy: Tensor, kernelShape: Shape, { strides, padding }: Window): Tensor =>
+  apply(depthwiseWeightGradientOp, [x, dy], { strides, padding, kernelShape });
+
+/** [x shape, w shape, strides, padding]: odd sizes, kernels 1, 3 and 5, strides 1 to 3, paddings that differ on all sides. */
+const shapes: readonly (readonly [Shape, Shape, Window["strides"], Window["padding"]])[] = [
+  [
+    [1, 5, 5, 1],
+    [3, 3, 1],
+    [1, 1],
+    [1, 1, 1, 1],
+  ],
+  [
+    [2, 9, 7, 3],
+    [3, 3, 3],
+    [2, 2],
+    [0, 1, 0, 1],
+  ],
+  [
+    [1, 6, 11, 5],
+    [1, 1, 5],
+    [2, 3],
+    [0, 0, 0, 0],
+  ],
+  [
+    [2, 8, 9, 33],
+    [5, 3, 33],
+    [1, 2],
+    [2, 1, 0, 1],
+  ],
+  [
+    [1, 7, 7, 8],
+    [5, 5, 8],
+    [3, 1],
+    [2, 2, 2, 2],
+  ],
+  [
+    [1, 4, 5, 4],
+    [3, 3, 4],
+    [1, 1],
+    [2, 3, 3, 2],
+  ],
+  [
+    [3, 11, 13, 24],
+    [3, 3, 24],
+    [1, 1],
+    [1, 1, 1, 1],
+  ],
+  [
+    [2, 14, 18, 16],
+    [3, 3, 16],
+    [2, 2],
+    [0, 1, 0, 1],
+  ],
+  [
+    [2, 7, 9, 12],
+    [3, 3, 12],
+    [2, 2],
+    [1, 1, 1, 1],
+  ],
+];
+const casesOf = (
+  inputsOf: (x: Shape, y: Shape, w: Shape) => readonly Shape[],
+  extra: (x: Shape, w: Shape) => object,
+): OpCase[] =>
+  shapes.map(([x, w, strides, padding]) => {
+    const y = [x[0], ...outputArea(x, w, { strides, padding }), w[2]];
+    return {
+      inputs: inputsOf(x, y, w).map((shape) => ({ shape })),
+      attributes: { strides, padding, ...extra(x, w) },
+    };
+  });
+
+export const depthwiseConv2dCases = casesOf(
+  (x, _, w) => [x, w],
+  () => ({}),
+);
+export const depthwiseInputGradientCases = casesOf(
+  (_, y, w) => [y, w],
+  (inputShape) => ({ inputShape }),
+);
+export const depthwiseWeightPartialCases = casesOf(
+  (x, y) => [x, y],
+  (_, kernelShape) => ({ kernelShape, splits: 3 }),
+);
+export const depthwiseWeightGradientCases = casesOf(
+  (x, y) => [x, y],
+  (_, kernelShape) => ({ kernelShape }),
+);
+
+/**
+ * Depthwise convolution with one kernel per channel: x [N, H, W, C], w [kh, kw, C] → [N, H', W', C], sizes and padding as in
+ * `conv2d`. Throws a ShapeError when the shapes do not fit.
+ */
+export function depthwiseConv2d(x: Tensor, w: Tensor, options: Partial<Window> = {}, label?: string): Tensor {
+  const { strides, padding } = { ...unitWindow, ...options };
+  return apply(depthwiseConv2dOp, [x, w], { strides, padding }, label);
+}

@@ -1,0 +1,137 @@
+import { DataError, NonFiniteError, WeightsError } from "../engine/errors.ts";
+import type { Node, Tensor } from "../engine/graph.ts";
+import { input } from "../engine/ops/sources.ts";
+import type { ParameterStore } from "../engine/parameters.ts";
+import type { TypedArray } from "../engine/types.ts";
+import type { Classifier } from "./classifier.ts";
+import { batchesOf, type LabelledPixelSource } from "./features.ts";
+import type { BatchNormMode } from "./layers.ts";
+import { lossAndAccuracy } from "./metrics.ts";
+import { adam, deleteMoments, resetMoments } from "./optimisers.ts";
+import { checkTraining, type TrainingOptions, type TrainingOutcome, trainEpochs } from "./trainingLoop.ts";
+import { type TrainableNetwork, TrainingStep } from "./trainingStep.ts";
+
+export interface NetworkTrainingOptions extends TrainingOptions {
+  /** Which parameters may change, by name; default all. */
+  readonly trainable?: (name: string) => boolean;
+  /** Whether batch normalisation uses the batch's statistics, and moves the running ones, or stays frozen; default `training`. */
+  readonly batchNorm?: BatchNormMode;
+}
+
+export interface NetworkData {
+  readonly train: LabelledPixelSource;
+  readonly validation: LabelledPixelSource;
+}
+
+/** Images of one evaluation that are fetched together. */
+const EVALUATION_BATCH = 64;
+
+/**
+ * The training form of a classifier on raw pixels: input `pixels` [N, H, W, 3] of 0 to 255, logits, and the parameters to change.
+ * @throws WeightsError when the classifier has no head, or `trainable` chooses no parameter.
+ */
+export function trainableNetwork(
+  classifier: Classifier,
+  { trainable = () => true, batchNorm = "training" }: Pick<NetworkTrainingOptions, "trainable" | "batchNorm"> = {},
+): TrainableNetwork {
+  const network = classifier.build(classifier.preprocess(input("pixels", classifier.inputShape)), batchNorm);
+  if (network.logits === null)
+    throw new WeightsError("expected a classifier with a head, found none; give it `classes` and head weights first");
+  const chosen = new Map<string, Tensor>([...network.trainable].filter(([name]) => trainable(name)));
+  if (chosen.size === 0)
+    throw new WeightsError(
+      `expected at least one trainable parameter, found none of ${network.trainable.size} chosen; choose names such as ${[...network.trainable.keys()].pop()}`,
+    );
+  return { logits: network.logits, trainable: chosen, statistics: network.statistics };
+}
+
+/** Logits of all images of a source, [N, classes]. */
+export async function predictAll(
+  classifier: Classifier,
+  source: LabelledPixelSource,
+  onProgress?: (done: number, total: number) => void,
+): Promise<Float32Array> {
+  const logits = new Float32Array(source.count * (classifier.classes ?? 0));
+  for await (const { start, count, pixels } of batchesOf(source, EVALUATION_BATCH)) {
+    const predictions = await classifier.predict(pixels);
+    logits.set(predictions.logits, start * predictions.classes);
+    onProgress?.(start + count, source.count);
+  }
+  return logits;
+}
+
+/**
+ * Trains a classifier's network in place, on pixels. Evaluation reads the same weights with frozen batch normalisation.
+ * Afterwards the classifier holds the weights of the best epoch by validation accuracy.
+ * @throws DataError for labels out of range, empty parts or impossible options; WeightsError as `trainableNetwork`;
+ * LimitError when the batch does not fit; NonFiniteError within the step in which a NaN or an infinity appears, naming the
+ * op, with the parameters as before that step and the running statistics as before that epoch; the signal's reason.
+ */
+export async function trainNetwork(
+  classifier: Classifier,
+  { train, validation }: NetworkData,
+  options: NetworkTrainingOptions = {},
+): Promise<TrainingOutcome> {
+  const network = trainableNetwork(classifier, options);
+  const classes = classifier.classes as number;
+  checkTraining(train.labels, classes, options);
+  if (validation.count === 0)
+    throw new DataError("expected at least one validation image, found none; choose another split");
+  const { batch = 32, optimiser = adam() } = options;
+  const { device, parameters } = classifier;
+  const maxBatch = Math.min(batch, train.count);
+  resetMoments(
+    parameters,
+    optimiser,
+    [...network.trainable].map(([name, { shape }]) => [name, shape] as const),
+  );
+  const best = new Snapshot(parameters, [...classifier.weightShapes.keys()]);
+  // The optimiser skips a step that is not finite; running statistics move with the forward pass, so they are put back.
+  const statistics = new Snapshot(parameters, (network.statistics ?? []).map(updatedParameter));
+  await statistics.take();
+  let step: TrainingStep | null = null;
+  try {
+    step = await TrainingStep.create(device, parameters, network, { optimiser, maxBatch });
+    const outcome = await trainEpochs(
+      {
+        labels: train.labels,
+        step,
+        batch: async (indices) => ({ pixels: await train.batch(indices) }),
+        async validate() {
+          await statistics.take();
+          return lossAndAccuracy(await predictAll(classifier, validation), validation.labels, classes);
+        },
+        keep: () => best.take(),
+      },
+      options,
+    );
+    best.restore();
+    return outcome;
+  } catch (error) {
+    if (error instanceof NonFiniteError) statistics.restore();
+    throw error;
+  } finally {
+    step?.dispose();
+    deleteMoments(parameters, optimiser, network.trainable.keys());
+  }
+}
+
+const updatedParameter = (node: Node): string => node.inputs[0].node.attributes.name;
+
+/** A copy of some parameters on the host. */
+class Snapshot {
+  #values = new Map<string, TypedArray>();
+
+  constructor(
+    readonly store: ParameterStore,
+    readonly names: readonly string[],
+  ) {}
+
+  async take(): Promise<void> {
+    for (const name of this.names) this.#values.set(name, await this.store.get(name));
+  }
+
+  restore(): void {
+    for (const [name, values] of this.#values) this.store.set(name, values, this.store.shape(name));
+  }
+}

@@ -1,0 +1,178 @@
+// Matrix products in register tiles: one invocation computes 8 × 8 outputs, so each number loaded is used eight times.
+//   product:            y[m, n] = Σ_k a[m, k] · b[k, n]
+//   transposedProduct:  y[m, n] = Σ_k a[m, k] · b[n, k]
+//   outerProduct:       y[s, k, n] = Σ_m a[m, k] · b[m, n]   over the rows m of split s
+// The tile is four 4×4 matrices: rows 0–3 (low) and 4–7 (high) by two vectors of columns. Every k adds one outer product of
+// eight numbers of a and eight of b: 16 loads for 64 multiply-adds, where the naive kernel loads 128. Sums run over k in
+// order, as in the naive kernel, so the bits are the same whatever the workgroup. The tile is written out because software
+// adapters keep indexed arrays in memory.
+// Layout as in matmul.wgsl; columns (and for outerProduct the columns of a) must be multiples of 4. Rows and columns past the
+// end are read from the last one and not written. Neighbours along x take neighbouring vectors of columns.
+// Epilogue: y = activation(y + bias[n]) + residual[m, n].
+// WORKGROUP_X × WORKGROUP_Y: invocations along columns and along rows.
+
+struct Params {
+  rows: u32,
+  inner: u32,
+  columns: u32,
+  splitLength: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> a: array<f32>;
+@group(0) @binding(1) var<storage, read> aVectors: array<vec4f>;
+@group(0) @binding(2) var<storage, read> b: array<f32>;
+@group(0) @binding(2) var<storage, read> bVectors: array<vec4f>;
+@group(0) @binding(3) var<storage, read> bias: array<vec4f>;
+@group(0) @binding(4) var<storage, read> residual: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> y: array<vec4f>;
+
+override BIAS: u32 = 0;       // 1: add bias[n]
+override ACTIVATION: u32 = 0; // 1: relu, 2: relu6
+override RESIDUAL: u32 = 0;   // 1: add residual[m, n] last
+override WORKGROUP_X: u32 = 8;
+override WORKGROUP_Y: u32 = 8;
+
+fn isNan(value: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(value) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+}
+
+fn epilogue(total: vec4f, n: u32, at: u32) -> vec4f {
+  var value = total;
+  if (BIAS == 1u) { value += bias[n]; }
+  if (ACTIVATION == 1u) { value = select(max(value, vec4f()), value, isNan(value)); }
+  if (ACTIVATION == 2u) { value = select(min(max(value, vec4f()), vec4f(6.0)), value, isNan(value)); }
+  if (RESIDUAL == 1u) { value += residual[at]; }
+  return value;
+}
+
+/// Row r of the result is column[r] · row.
+fn outer(column: vec4f, row: vec4f) -> mat4x4f {
+  return mat4x4f(column.x * row, column.y * row, column.z * row, column.w * row);
+}
+
+/// Writes four rows from m on of the vector n of columns.
+fn store(tile: mat4x4f, m: u32, n: u32) {
+  let width = params.columns / 4u;
+  if (n >= width) { return; }
+  let at = m * width + n;
+  if (m < params.rows) { y[at] = epilogue(tile[0], n, at); }
+  if (m + 1u < params.rows) { y[at + width] = epilogue(tile[1], n, at + width); }
+  if (m + 2u < params.rows) { y[at + 2u * width] = epilogue(tile[2], n, at + 2u * width); }
+  if (m + 3u < params.rows) { y[at + 3u * width] = epilogue(tile[3], n, at + 3u * width); }
+}
+
+/// Where the four rows of a from m on begin.
+fn rowStarts(m: u32) -> vec4u {
+  return min(vec4u(m, m + 1u, m + 2u, m + 3u), vec4u(params.rows - 1u)) * params.inner;
+}
+
+fn gatherA(starts: vec4u, k: u32) -> vec4f {
+  return vec4f(a[starts.x + k], a[starts.y + k], a[starts.z + k], a[starts.w + k]);
+}
+
+fn gatherB(starts: vec4u, k: u32) -> vec4f {
+  return vec4f(b[starts.x + k], b[starts.y + k], b[starts.z + k], b[starts.w + k]);
+}
+
+@compute @workgroup_size(WORKGROUP_X, WORKGROUP_Y)
+fn product(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u) {
+  let width = params.columns / 4u;
+  let m = (group.y * WORKGROUP_Y + local.y) * 8u;
+  let n = group.x * WORKGROUP_X * 2u + local.x;
+  if (n >= width || m >= params.rows) { return; }
+  let next = min(n + WORKGROUP_X, width - 1u);
+  let lowRows = rowStarts(m);
+  let highRows = rowStarts(m + 4u);
+  var low0 = mat4x4f();
+  var low1 = mat4x4f();
+  var high0 = mat4x4f();
+  var high1 = mat4x4f();
+  for (var k = 0u; k < params.inner; k++) {
+    let b0 = bVectors[k * width + n];
+    let b1 = bVectors[k * width + next];
+    let low = gatherA(lowRows, k);
+    let high = gatherA(highRows, k);
+    low0 += outer(low, b0);
+    low1 += outer(low, b1);
+    high0 += outer(high, b0);
+    high1 += outer(high, b1);
+  }
+  store(low0, m, n);
+  store(low1, m, n + WORKGROUP_X);
+  store(high0, m + 4u, n);
+  store(high1, m + 4u, n + WORKGROUP_X);
+}
+
+@compute @workgroup_size(WORKGROUP_X, WORKGROUP_Y)
+fn transposedProduct(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u) {
+  let width = params.columns / 4u;
+  let m = (group.y * WORKGROUP_Y + local.y) * 8u;
+  let n = group.x * WORKGROUP_X * 2u + local.x;
+  if (n >= width || m >= params.rows) { return; }
+  let next = min(n + WORKGROUP_X, width - 1u);
+  let lowRows = rowStarts(m);
+  let highRows = rowStarts(m + 4u);
+  let columns0 = (n * 4u + vec4u(0u, 1u, 2u, 3u)) * params.inner;
+  let columns1 = (next * 4u + vec4u(0u, 1u, 2u, 3u)) * params.inner;
+  var low0 = mat4x4f();
+  var low1 = mat4x4f();
+  var high0 = mat4x4f();
+  var high1 = mat4x4f();
+  for (var k = 0u; k < params.inner; k++) {
+    let b0 = gatherB(columns0, k);
+    let b1 = gatherB(columns1, k);
+    let low = gatherA(lowRows, k);
+    let high = gatherA(highRows, k);
+    low0 += outer(low, b0);
+    low1 += outer(low, b1);
+    high0 += outer(high, b0);
+    high1 += outer(high, b1);
+  }
+  store(low0, m, n);
+  store(low1, m, n + WORKGROUP_X);
+  store(high0, m + 4u, n);
+  store(high1, m + 4u, n + WORKGROUP_X);
+}
+
+/// Writes four rows from k on of the vector n of columns of a split's partial sum.
+fn storePartial(tile: mat4x4f, split: u32, k: u32, n: u32) {
+  let width = params.columns / 4u;
+  if (n >= width || k >= params.inner) { return; }
+  let at = (split * params.inner + k) * width + n;
+  y[at] = tile[0];
+  y[at + width] = tile[1];
+  y[at + 2u * width] = tile[2];
+  y[at + 3u * width] = tile[3];
+}
+
+@compute @workgroup_size(WORKGROUP_X, WORKGROUP_Y)
+fn outerProduct(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u) {
+  let width = params.columns / 4u;
+  let height = params.inner / 4u;
+  let k = (group.y * WORKGROUP_Y + local.y) * 2u;
+  let n = group.x * WORKGROUP_X * 2u + local.x;
+  if (n >= width || k >= height) { return; }
+  let next = min(n + WORKGROUP_X, width - 1u);
+  let below = min(k + 1u, height - 1u);
+  let first = group.z * params.splitLength;
+  let last = min(first + params.splitLength, params.rows);
+  var low0 = mat4x4f();
+  var low1 = mat4x4f();
+  var high0 = mat4x4f();
+  var high1 = mat4x4f();
+  for (var m = first; m < last; m++) {
+    let b0 = bVectors[m * width + n];
+    let b1 = bVectors[m * width + next];
+    let low = aVectors[m * height + k];
+    let high = aVectors[m * height + below];
+    low0 += outer(low, b0);
+    low1 += outer(low, b1);
+    high0 += outer(high, b0);
+    high1 += outer(high, b1);
+  }
+  storePartial(low0, group.z, k * 4u, n);
+  storePartial(low1, group.z, k * 4u, n + WORKGROUP_X);
+  storePartial(high0, group.z, k * 4u + 4u, n);
+  storePartial(high1, group.z, k * 4u + 4u, n + WORKGROUP_X);
+}
