@@ -4,6 +4,8 @@ import type { Terminal } from "./terminal.ts";
 export interface CommandContext {
   /** True when stdout is kept for the one JSON object. */
   readonly json: boolean;
+  /** Of this program. */
+  readonly version: string;
   /** Progress, warnings and colours, all on stderr. */
   readonly terminal: Terminal;
   /** A result for a person: on stdout, or on stderr when `--json` asks for the object. */

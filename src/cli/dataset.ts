@@ -120,11 +120,50 @@ export async function loadPart(
   return loaded;
 }
 
+/** Consecutive images without copying their pixels. */
+function sliceImages(images: LabelledImages, from: number, to: number): LabelledImages {
+  const size = images.height * images.width * 3;
+  return {
+    ...images,
+    names: images.names.slice(from, to),
+    labels: images.labels.subarray(from, to),
+    pixels: images.pixels.subarray(from * size, to * size),
+  };
+}
+
+/**
+ * Decodes what trains and what validates. Parts of one folder are read together, so that the share of broken photographs that
+ * is tolerated is one of the whole data set, not of a small part.
+ * @throws as `loadPart`
+ */
+export async function loadTrainingParts(
+  { train, validation }: TrainingParts,
+  options: DecodeOptions,
+  terminal: Terminal,
+): Promise<{ train: LabelledImages; validation: LabelledImages; broken: BrokenImage[] }> {
+  if (train.folder !== validation.folder) {
+    const first = await loadPart(train, options, terminal, "reading training photographs");
+    const second = await loadPart(validation, options, terminal, "reading validation photographs");
+    return { train: first.images, validation: second.images, broken: [...first.broken, ...second.broken] };
+  }
+  const { classNames, files } = train.folders;
+  const together: Part = {
+    folder: train.folder,
+    folders: { classNames, files: [...files, ...validation.folders.files] },
+  };
+  const { images, broken } = await loadPart(together, options, terminal, "reading photographs");
+  const trains = new Set(files.map(({ path }) => path));
+  const count = images.names.filter((name) => trains.has(name)).length;
+  return {
+    train: sliceImages(images, 0, count),
+    validation: sliceImages(images, count, images.names.length),
+    broken,
+  };
+}
+
 /** Decoded photographs as networks read them. */
 export const pixelSource = (images: LabelledImages): LabelledPixelSource => ({
   count: images.labels.length,
   labels: images.labels,
   batch: (indices) => batchPixels(images, indices),
 });
-
-export type { BrokenImage };

@@ -15,6 +15,7 @@ const commands: Registry = {
   explain: () => import("./commands/explain.ts"),
   train: () => import("./commands/train.ts"),
   evaluate: () => import("./commands/evaluate.ts"),
+  practical: () => import("./commands/practical.ts"),
   weights: () => import("./commands/weights.ts"),
   doctor: () => import("./commands/doctor.ts"),
   kernels: () => import("./commands/kernels.ts"),
@@ -80,6 +81,7 @@ async function runCommand(argv: readonly string[], program: Program): Promise<vo
   const args = parseArguments(rest, command.options, command.positionals);
   const context: CommandContext = {
     json: program.json,
+    version: program.version,
     terminal: program.terminal,
     print: (text) => (program.json ? process.stderr : process.stdout).write(`${text}\n`),
     setExitCode: (code) => {

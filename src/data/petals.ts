@@ -308,7 +308,13 @@ export function renderPetal(options: PetalOptions): { image: RgbImage; mask: Uin
   return compose({ background, plant, flower, front, shade }, size, lamp);
 }
 
-function renderSplit(seed: number, part: PetalsPart, size: number, perClass: number): PetalsSplit {
+function renderSplit(
+  seed: number,
+  part: PetalsPart,
+  size: number,
+  perClass: number,
+  onImage: () => void,
+): PetalsSplit {
   const count = perClass * SPECIES.length;
   const pixels = new Uint8Array(count * size * size * 3);
   const masks = new Uint8Array(count * size * size);
@@ -318,6 +324,7 @@ function renderSplit(seed: number, part: PetalsPart, size: number, perClass: num
     const { image, mask } = renderPetal({ seed, part, index, species: labels[index], size });
     pixels.set(image.data, index * image.data.length);
     masks.set(mask, index * mask.length);
+    onImage();
     names.push(`${part}/${String(index).padStart(5, "0")}-${petalSpecies[labels[index]]}`);
   }
   return { pixels, masks, labels, names };
@@ -331,10 +338,13 @@ export function petalsDataset({
   seed,
   size = 64,
   perClass,
+  onImage = () => {},
 }: {
   seed: number;
   size?: number;
   perClass: Record<PetalsPart, number>;
+  /** Called after each image. */
+  onImage?: () => void;
 }): PetalsDataset {
   checkOptions(size, 0);
   const split = (part: PetalsPart) => {
@@ -342,7 +352,7 @@ export function petalsDataset({
     if (!(Number.isInteger(count) && count >= 0)) {
       throw new DataError(`petals needs a whole number of images per class, got ${count} for ${part}; pass 0 or more`);
     }
-    return renderSplit(seed, part, size, count);
+    return renderSplit(seed, part, size, count, onImage);
   };
   return {
     classNames: [...petalSpecies],

@@ -1,10 +1,13 @@
 import { gradients } from "./autodiff.ts";
 import { compile } from "./compile.ts";
-import type { Device } from "./device.ts";
-import { type Graph, makeNode, type Tensor } from "./graph.ts";
+import { type Device, pipelineKey } from "./device.ts";
+import { apply, type Graph, makeNode, type Tensor } from "./graph.ts";
 import type { OpCase, OpEntry } from "./op.ts";
+import { add } from "./ops/binary.ts";
+import { biasAdd } from "./ops/channel.ts";
 import { references } from "./ops/registry.ts";
 import { input, parameter } from "./ops/sources.ts";
+import { relu, relu6 } from "./ops/unary.ts";
 import { ParameterStore } from "./parameters.ts";
 import { uniform } from "./random.ts";
 import { runReference } from "./reference.ts";
@@ -65,7 +68,7 @@ export async function checkOp(device: Device, entry: OpEntry, opCase: OpCase, se
     return { name, forward: await checkUpdate(device, entry, opCase, data), gradient: 0, differences: Number.NaN };
   const { graph, feeds, wrt } = caseGraph(entry, opCase, data, seed);
   const want = runReference(graph, feeds, { references }).outputs;
-  const plan = await compile(device, graph, { poison: true });
+  const plan = await compile(device, graph, { poison: true, reuse: false });
   try {
     const got = await plan.run(feeds);
     const distance = (prefix: string): number =>
@@ -77,13 +80,55 @@ export async function checkOp(device: Device, entry: OpEntry, opCase: OpCase, se
       );
     const stray = await plan.strayWrites();
     if (stray) return { name: `${name}: ${stray}`, forward: Number.POSITIVE_INFINITY, gradient: 0, differences: 0 };
+    const epilogue = await checkEpilogues(device, entry, opCase, feeds);
     const differences = wrt.length > 0 ? centralDifferences(graph, feeds, wrt, want) : Number.NaN;
-    return { name, forward: distance("y"), gradient: distance("d"), differences };
+    return { name, forward: Math.max(distance("y"), epilogue), gradient: distance("d"), differences };
   } finally {
     plan.dispose();
     plan.parameters.dispose();
   }
 }
+
+/** The kernels whose epilogues were checked on a device: once each, because every one is several pipelines to compile. */
+const checkedEpilogues = new WeakMap<Device, Set<string>>();
+
+/** The op with bias, activation and addition fused behind it, against float64; infinite when they are not fused or write astray. */
+async function checkEpilogues(device: Device, { op }: OpEntry, { inputs, attributes }: OpCase, feeds: Feeds): Promise<number> {
+  if (!op.traits.acceptsEpilogue || !op.kernel) return 0;
+  const types = inputs.map(({ shape, dtype = "f32" }) => ({ shape, dtype }));
+  const plain = { inputs: types, outputs: op.infer(types, attributes ?? {}), attributes: attributes ?? {} };
+  const key = pipelineKey({ call: op.kernel({ ...plain, adapter: device.traits }), access: [] });
+  const checked = checkedEpilogues.get(device) ?? new Set();
+  checkedEpilogues.set(device, checked);
+  if (checked.has(key)) return 0;
+  checked.add(key);
+  let worst = 0;
+  for (const activation of [relu, relu6]) {
+    const main = apply(
+      op,
+      inputs.map(({ shape, dtype }, index) => input(`x${index}`, shape, dtype)),
+      attributes,
+    );
+    const shapes = [main.shape.slice(-1), main.shape];
+    const [bias, residual] = caseData({ inputs: shapes.map((shape) => ({ shape })) }, 23);
+    const activated = activation(biasAdd(main, input("bias", shapes[0])));
+    const graph: Graph = { outputs: { y: add(activated, input("residual", shapes[1])) } };
+    const plan = await compile(device, graph, { poison: true, reuse: false });
+    try {
+      const own = Object.fromEntries(inputs.map((_, index) => [`x${index}`, feeds[`x${index}`]]));
+      const { y } = await plan.run({ ...own, bias, residual });
+      const want = runReference(graph, { ...own, bias, residual }, { references }).outputs.y;
+      const isSound = plan.dispatches === 1 && (await plan.strayWrites()) === null;
+      worst = Math.max(worst, isSound ? relativeL2(y, want) : Number.POSITIVE_INFINITY);
+    } finally {
+      plan.dispose();
+      plan.parameters.dispose();
+    }
+  }
+  return worst;
+}
+
+type Feeds = Readonly<Record<string, TypedArray>>;
 
 interface CaseGraph {
   readonly graph: Graph;

@@ -1,14 +1,14 @@
-// Depthwise 3×3 convolutions that slide: one invocation computes seven neighbouring outputs of four channels, so each
-// pixel loaded serves up to three of them. Seven divides every width of MobileNet at 224 pixels: 112, 56, 28, 14, 7.
+// Depthwise 3×3 convolutions that slide: one invocation computes seven neighbouring outputs of four channels (stride 1: on two
+// lines), so each pixel loaded serves several of them. Seven divides every width of MobileNet at 224 pixels: 112, …, 7.
 //   stride1, stride2:    y[n, p, q, c] = Σ_{i, j} x[n, p·sy + i − top, q·s + j − left, c] · w[i, j, c]
 //   gradientOfStride2:   dx[n, h, v, c] = Σ_{i, j} dy[n, p, q, c] · w[i, j, c]   where p·sy + i − top = h, 2·q + j − left = v
 //   weightGradient:      dw[s, i, j, c] = Σ x[n, p·sy + i − top, q·s + j − left, c] · dy[n, p, q, c]   over the lines of split s
-// The gradient of stride 1 is stride1 of dy with FLIP = 1: the kernel turned round, padding 2 − top and 2 − left.
+// stride1 moves by one line as well. Its gradient is stride1 of dy with FLIP = 1: the kernel turned round, padding 2 − top and 2 − left.
 // Layout: images NHWC, weights HWC, channels a multiple of 4, all read as vectors of four channels; neighbouring invocations
 // take neighbouring vectors. Outside the image x is zero. Sums run in the order of the naive kernel and give the same bits.
 // gradientOfStride2: an even v + left meets two columns of dy, an odd one meets one; an invocation does four of each.
 // weightGradient: one invocation keeps the nine sums of four channels and slides along the lines of its split.
-// Loads per output, in vectors: 27/7 (stride 1) and 45/7 (stride 2) pixels and 9/7 weights; the naive kernel needs 9 and 9.
+// Loads per output, in vectors: 45/14 (stride 1) and 54/7 (stride 2) with the weights; the naive kernel needs 18.
 // Epilogue: y = activation(y + bias[c]) + residual.
 
 struct Params {
@@ -60,6 +60,11 @@ fn pixel(line: u32, column: u32, c: u32) -> vec4f {
   return select(vec4f(), a[(line + column) * (params.channels / 4u) + c], column < params.width);
 }
 
+/// A pixel of x, zero also above and below the image.
+fn row(inside: bool, line: u32, column: u32, c: u32) -> vec4f {
+  return select(vec4f(), pixel(line, column, c), inside);
+}
+
 fn weight(i: u32, j: u32, c: u32) -> vec4f {
   let tap = i * 3u + j;
   return b[select(tap, 8u - tap, FLIP == 1u) * (params.channels / 4u) + c];
@@ -76,55 +81,98 @@ fn store(total: vec4f, line: u32, q: u32, c: u32) {
   result[at] = epilogue(total, c, at);
 }
 
+/// The nine pixels that seven neighbouring outputs meet on one line.
+struct Pixels {
+  x0: vec4f,
+  x1: vec4f,
+  x2: vec4f,
+  x3: vec4f,
+  x4: vec4f,
+  x5: vec4f,
+  x6: vec4f,
+  x7: vec4f,
+  x8: vec4f,
+}
+
+/// Seven sums along a line.
+struct Run {
+  total0: vec4f,
+  total1: vec4f,
+  total2: vec4f,
+  total3: vec4f,
+  total4: vec4f,
+  total5: vec4f,
+  total6: vec4f,
+}
+
+/// The pixels from v on of line h of image n; zeros outside.
+fn pixels(n: u32, h: u32, v: u32, c: u32) -> Pixels {
+  let start = (n * params.height + h) * params.width;
+  let inside = h < params.height;
+  return Pixels(
+    row(inside, start, v, c),
+    row(inside, start, v + 1u, c),
+    row(inside, start, v + 2u, c),
+    row(inside, start, v + 3u, c),
+    row(inside, start, v + 4u, c),
+    row(inside, start, v + 5u, c),
+    row(inside, start, v + 6u, c),
+    row(inside, start, v + 7u, c),
+    row(inside, start, v + 8u, c),
+  );
+}
+
+fn slideRun(run: Run, x: Pixels, w: mat3x4f) -> Run {
+  return Run(
+    slide(run.total0, x.x0, x.x1, x.x2, w[0], w[1], w[2]),
+    slide(run.total1, x.x1, x.x2, x.x3, w[0], w[1], w[2]),
+    slide(run.total2, x.x2, x.x3, x.x4, w[0], w[1], w[2]),
+    slide(run.total3, x.x3, x.x4, x.x5, w[0], w[1], w[2]),
+    slide(run.total4, x.x4, x.x5, x.x6, w[0], w[1], w[2]),
+    slide(run.total5, x.x5, x.x6, x.x7, w[0], w[1], w[2]),
+    slide(run.total6, x.x6, x.x7, x.x8, w[0], w[1], w[2]),
+  );
+}
+
+fn storeRun(run: Run, line: u32, q: u32, c: u32) {
+  store(run.total0, line, q, c);
+  store(run.total1, line, q + 1u, c);
+  store(run.total2, line, q + 2u, c);
+  store(run.total3, line, q + 3u, c);
+  store(run.total4, line, q + 4u, c);
+  store(run.total5, line, q + 5u, c);
+  store(run.total6, line, q + 6u, c);
+}
+
 @compute @workgroup_size(WORKGROUP)
 fn stride1(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let vectors = params.channels / 4u;
   let blocks = (params.outWidth + 6u) / 7u;
+  let pairs = (params.outHeight + 1u) / 2u;
   let at = id.x + id.y * groups.x * WORKGROUP;
-  if (at >= params.batch * params.outHeight * blocks * vectors) { return; }
+  if (at >= params.batch * pairs * blocks * vectors) { return; }
   let c = at % vectors;
   let q = at / vectors % blocks * 7u;
-  let line = at / vectors / blocks;
-  let p = line % params.outHeight;
+  let n = at / vectors / blocks / pairs;
+  let p = at / vectors / blocks % pairs * 2u;
+  let h = p - params.top; // below zero it wraps round and is outside
   let v = q - params.left;
-  var total0 = vec4f();
-  var total1 = vec4f();
-  var total2 = vec4f();
-  var total3 = vec4f();
-  var total4 = vec4f();
-  var total5 = vec4f();
-  var total6 = vec4f();
-  for (var i = 0u; i < 3u; i++) {
-    let h = p * params.strideY + i - params.top; // below zero it wraps round and fails the test
-    if (h >= params.height) { continue; }
-    let line = (line / params.outHeight * params.height + h) * params.width;
-    let w0 = weight(i, 0u, c);
-    let w1 = weight(i, 1u, c);
-    let w2 = weight(i, 2u, c);
-    let x0 = pixel(line, v, c);
-    let x1 = pixel(line, v + 1u, c);
-    let x2 = pixel(line, v + 2u, c);
-    let x3 = pixel(line, v + 3u, c);
-    let x4 = pixel(line, v + 4u, c);
-    let x5 = pixel(line, v + 5u, c);
-    let x6 = pixel(line, v + 6u, c);
-    let x7 = pixel(line, v + 7u, c);
-    let x8 = pixel(line, v + 8u, c);
-    total0 = slide(total0, x0, x1, x2, w0, w1, w2);
-    total1 = slide(total1, x1, x2, x3, w0, w1, w2);
-    total2 = slide(total2, x2, x3, x4, w0, w1, w2);
-    total3 = slide(total3, x3, x4, x5, w0, w1, w2);
-    total4 = slide(total4, x4, x5, x6, w0, w1, w2);
-    total5 = slide(total5, x5, x6, x7, w0, w1, w2);
-    total6 = slide(total6, x6, x7, x8, w0, w1, w2);
-  }
-  store(total0, line, q, c);
-  store(total1, line, q + 1u, c);
-  store(total2, line, q + 2u, c);
-  store(total3, line, q + 3u, c);
-  store(total4, line, q + 4u, c);
-  store(total5, line, q + 5u, c);
-  store(total6, line, q + 6u, c);
+  let w0 = mat3x4f(weight(0u, 0u, c), weight(0u, 1u, c), weight(0u, 2u, c));
+  let w1 = mat3x4f(weight(1u, 0u, c), weight(1u, 1u, c), weight(1u, 2u, c));
+  let w2 = mat3x4f(weight(2u, 0u, c), weight(2u, 1u, c), weight(2u, 2u, c));
+  let first = pixels(n, h, v, c);
+  var upper = slideRun(Run(), first, w0);
+  let second = pixels(n, h + 1u, v, c);
+  upper = slideRun(upper, second, w1);
+  var lower = slideRun(Run(), second, w0);
+  let third = pixels(n, h + 2u, v, c);
+  upper = slideRun(upper, third, w2);
+  lower = slideRun(lower, third, w1);
+  let fourth = pixels(n, h + 3u, v, c);
+  lower = slideRun(lower, fourth, w2);
+  let line = n * params.outHeight + p;
+  storeRun(upper, line, q, c);
+  if (p + 1u < params.outHeight) { storeRun(lower, line + 1u, q, c); }
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -148,25 +196,25 @@ fn stride2(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
   for (var i = 0u; i < 3u; i++) {
     let h = p * params.strideY + i - params.top; // below zero it wraps round and fails the test
     if (h >= params.height) { continue; }
-    let line = (line / params.outHeight * params.height + h) * params.width;
+    let start = (line / params.outHeight * params.height + h) * params.width;
     let w0 = weight(i, 0u, c);
     let w1 = weight(i, 1u, c);
     let w2 = weight(i, 2u, c);
-    let x0 = pixel(line, v, c);
-    let x1 = pixel(line, v + 1u, c);
-    let x2 = pixel(line, v + 2u, c);
-    let x3 = pixel(line, v + 3u, c);
-    let x4 = pixel(line, v + 4u, c);
-    let x5 = pixel(line, v + 5u, c);
-    let x6 = pixel(line, v + 6u, c);
-    let x7 = pixel(line, v + 7u, c);
-    let x8 = pixel(line, v + 8u, c);
-    let x9 = pixel(line, v + 9u, c);
-    let x10 = pixel(line, v + 10u, c);
-    let x11 = pixel(line, v + 11u, c);
-    let x12 = pixel(line, v + 12u, c);
-    let x13 = pixel(line, v + 13u, c);
-    let x14 = pixel(line, v + 14u, c);
+    let x0 = pixel(start, v, c);
+    let x1 = pixel(start, v + 1u, c);
+    let x2 = pixel(start, v + 2u, c);
+    let x3 = pixel(start, v + 3u, c);
+    let x4 = pixel(start, v + 4u, c);
+    let x5 = pixel(start, v + 5u, c);
+    let x6 = pixel(start, v + 6u, c);
+    let x7 = pixel(start, v + 7u, c);
+    let x8 = pixel(start, v + 8u, c);
+    let x9 = pixel(start, v + 9u, c);
+    let x10 = pixel(start, v + 10u, c);
+    let x11 = pixel(start, v + 11u, c);
+    let x12 = pixel(start, v + 12u, c);
+    let x13 = pixel(start, v + 13u, c);
+    let x14 = pixel(start, v + 14u, c);
     total0 = slide(total0, x0, x1, x2, w0, w1, w2);
     total1 = slide(total1, x2, x3, x4, w0, w1, w2);
     total2 = slide(total2, x4, x5, x6, w0, w1, w2);
@@ -218,15 +266,15 @@ fn gradientOfStride2(@builtin(global_invocation_id) id: vec3u, @builtin(num_work
     let i = 2u - r;
     let up = h + params.top - i; // p · strideY
     if (up % params.strideY != 0u || up / params.strideY >= params.outHeight) { continue; }
-    let line = (line / params.height * params.outHeight + up / params.strideY) * params.outWidth;
+    let start = (line / params.height * params.outHeight + up / params.strideY) * params.outWidth;
     let w0 = weight(i, 0u, c);
     let w1 = weight(i, 1u, c);
     let w2 = weight(i, 2u, c);
-    let before = upstream(line, q - 1u, c);
-    let d0 = upstream(line, q, c);
-    let d1 = upstream(line, q + 1u, c);
-    let d2 = upstream(line, q + 2u, c);
-    let d3 = upstream(line, q + 3u, c);
+    let before = upstream(start, q - 1u, c);
+    let d0 = upstream(start, q, c);
+    let d1 = upstream(start, q + 1u, c);
+    let d2 = upstream(start, q + 2u, c);
+    let d3 = upstream(start, q + 3u, c);
     even0 = (even0 + before * w2) + d0 * w0;
     odd0 += d0 * w1;
     even1 = (even1 + d0 * w2) + d1 * w0;
@@ -322,9 +370,4 @@ fn weightGradient(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgro
   result[base + 6u * vectors] = total20;
   result[base + 7u * vectors] = total21;
   result[base + 8u * vectors] = total22;
-}
-
-/// A pixel of x, zero also above and below the image.
-fn row(inside: bool, line: u32, column: u32, c: u32) -> vec4f {
-  return select(vec4f(), pixel(line, column, c), inside);
 }

@@ -47,15 +47,15 @@ fn resize(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gro
   y[at] = interpolate(first, second, rows.fraction);
 }
 
-// Both weights explicit, so that a fraction of 0 or 1 gives its pixel exactly.
+// Both weights explicit; a pixel without weight is left out, so that its NaN or infinity stays where it is.
 fn interpolate(a: f32, b: f32, fraction: f32) -> f32 {
-  return a * (1.0 - fraction) + b * fraction;
+  return select(a * (1.0 - fraction) + b * fraction, a, fraction == 0.0);
 }
 
-// The part that input i has in output o.
-fn weight(o: u32, i: u32, size: u32, outSize: u32) -> f32 {
-  let at = taps(o, size, outSize);
-  return select(0.0, 1.0 - at.fraction, at.lower == i) + select(0.0, at.fraction, at.upper == i);
+// What a value of an output gives to input i, which is its lower or upper tap, both at the border, or neither.
+fn share(at: Taps, i: u32, value: f32) -> f32 {
+  let lower = select(0.0, (1.0 - at.fraction) * value, at.lower == i);
+  return lower + select(0.0, at.fraction * value, at.upper == i && at.fraction > 0.0);
 }
 
 // Outputs outside this range have no part in input i: those whose position is not in (i − 1, i + 1), or beyond the border.
@@ -85,9 +85,10 @@ fn transposed(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups)
   for (var oy = firstOutput(iy, params.height, params.outHeight); oy <= lastY; oy++) {
     var row = 0.0;
     for (var ox = firstX; ox <= lastX; ox++) {
-      row += weight(ox, ix, params.width, params.outWidth) * x[((image + oy) * params.outWidth + ox) * params.channels + c];
+      let value = x[((image + oy) * params.outWidth + ox) * params.channels + c];
+      row += share(taps(ox, params.width, params.outWidth), ix, value);
     }
-    total += weight(oy, iy, params.height, params.outHeight) * row;
+    total += share(taps(oy, params.height, params.outHeight), iy, row);
   }
   y[at] = total;
 }

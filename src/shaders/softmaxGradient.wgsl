@@ -3,8 +3,8 @@
 //   softmaxCenter:        dx[r, c] = dy[r, c] − w[r]
 //   logSoftmaxGradient:   dx[r, c] = dy[r, c] − e^y[r, c] · Σ_j dy[r, j]
 // Where one probability is close to 1 these subtract nearly equal numbers, and a training step would lose the gradients of its
-// sure samples. So the weighted mean w is corrected once from the deviations, and the logarithm's gradient is taken as
-// dy · (1 − e^y) − e^y · (Σ dy − dy) with a series for 1 − e^y.
+// sure samples. So the weighted mean w is corrected once from the deviations, and for y near 0 the logarithm's gradient is
+// taken as dy · (1 − e^y) − e^y · (Σ dy − dy) with a series for 1 − e^y.
 // LANES invocations share a row: lane l takes the columns l, l + LANES, …, then a tree adds the lanes, so the order of a
 // sum follows from `columns` alone. Bytes: y and dy read two or three times (from cache), dx written once.
 // FLOPs: 8 to 20 per element.
@@ -23,6 +23,10 @@ override WORKGROUP: u32 = 64;
 override LANES: u32 = 1; // a power of two, at most WORKGROUP
 
 var<workgroup> lanes: array<f32, WORKGROUP>;
+
+fn isNan(value: f32) -> bool {
+  return (bitcast<u32>(value) & 0x7fffffffu) > 0x7f800000u;
+}
 
 fn sumOfLanes(value: f32, local: u32, lane: u32) -> f32 {
   lanes[local] = value;
@@ -53,14 +57,15 @@ fn weightedMean(row: u32, local: u32, lane: u32) -> vec2f {
   if (row < params.rows) {
     for (var c = lane; c < params.columns; c += LANES) { deviations += y[base + c] * (dy[base + c] - first); }
   }
-  return vec2f(first, sumOfLanes(deviations, local, lane) / weight);
+  let correction = sumOfLanes(deviations, local, lane) / weight;
+  // An infinite mean needs none: ∞ − ∞ would make the whole row NaN.
+  return vec2f(first, select(0.0, correction, (bitcast<u32>(first) & 0x7f800000u) != 0x7f800000u));
 }
 
-// 1 − e^v; near zero by its series, since the difference would lose the digits.
+// 1 − e^v for |v| < 1/2 by its series, since the difference would lose the digits.
 fn oneMinusExp(v: f32) -> f32 {
   let tail = 1.0 + v / 5.0 * (1.0 + v / 6.0 * (1.0 + v / 7.0 * (1.0 + v / 8.0 * (1.0 + v / 9.0))));
-  let series = -v * (1.0 + v / 2.0 * (1.0 + v / 3.0 * (1.0 + v / 4.0 * tail)));
-  return select(1.0 - exp(v), series, abs(v) < 0.5);
+  return -v * (1.0 + v / 2.0 * (1.0 + v / 3.0 * (1.0 + v / 4.0 * tail)));
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -112,6 +117,12 @@ fn logSoftmaxGradient(
   if (row >= params.rows) { return; }
   for (var c = lane; c < params.columns; c += LANES) {
     let own = dy[base + c];
-    dx[base + c] = own * oneMinusExp(y[base + c]) - exp(y[base + c]) * (total - own);
+    let logarithm = y[base + c];
+    let probability = select(exp(logarithm), logarithm, isNan(logarithm)); // exp may lose a NaN
+    if (abs(logarithm) < 0.5) {
+      dx[base + c] = own * oneMinusExp(logarithm) - probability * (total - own);
+    } else {
+      dx[base + c] = own - probability * total;
+    }
   }
 }

@@ -10,7 +10,7 @@ import { type HeadTraining, trainHead } from "../../nn/headTraining.ts";
 import { historyCsv } from "../../nn/history.ts";
 import type { TrainingOptions } from "../../nn/trainingLoop.ts";
 import { type CommandContext, defineCommand } from "../command.ts";
-import { loadPart, pixelSource, type TrainingParts, trainingParts, VALIDATION_SHARE } from "../dataset.ts";
+import { loadTrainingParts, pixelSource, type TrainingParts, trainingParts, VALIDATION_SHARE } from "../dataset.ts";
 import { withDevice } from "../device.ts";
 import { readClassifier, withoutHead } from "../model.ts";
 import type { Terminal } from "../terminal.ts";
@@ -59,9 +59,7 @@ export const command = defineCommand({
     const parts = await trainingParts(args);
     await makeFolder(out);
     const target = { inputSize: [size, size] as const, resize: resize as "tf" | "aspect", strict };
-    const train = await loadPart(parts.train, target, context.terminal, "reading training photographs");
-    const validation = await loadPart(parts.validation, target, context.terminal, "reading validation photographs");
-    const photographs = { train: train.images, validation: validation.images };
+    const { broken, ...photographs } = await loadTrainingParts(parts, target, context.terminal);
     return withDevice(async (device, adapter) => {
       const head = await trainOnFeatures(device, description, photographs, settings, context.terminal);
       await save(device, { description, parts, photographs, head, settings });
@@ -72,7 +70,7 @@ export const command = defineCommand({
         model: out,
         classNames: parts.classNames,
         images: { train: photographs.train.labels.length, validation: photographs.validation.labels.length },
-        broken: [...train.broken, ...validation.broken],
+        broken,
         adapter,
       };
     });

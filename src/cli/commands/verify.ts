@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { FileError } from "../../engine/errors.ts";
 import { parseSafetensors } from "../../nn/formats/safetensors.ts";
 import { defineCommand } from "../command.ts";
 import { withDevice } from "../device.ts";
@@ -7,6 +8,15 @@ import { type CaseResult, runCase } from "../verify/run.ts";
 
 /** What `verify` ends with when a case is above the tolerance or cannot be run. */
 const failedExitCode = 1;
+
+/** @throws FileError, which names the file, where it is no safetensors file or holds no case. */
+async function readFileCases(file: string) {
+  try {
+    return readCases(parseSafetensors(await readFile(file)));
+  } catch (error) {
+    throw error instanceof FileError ? new FileError(`${file}: ${error.message}`) : error;
+  }
+}
 
 const formatError = (error: number): string => (Number.isFinite(error) ? error.toExponential(1) : "not finite");
 
@@ -50,7 +60,7 @@ export const command = defineCommand({
     ["tepal verify ops.safetensors --tolerance 1e-6 --json", "the errors as JSON; null stands for NaN or infinity"],
   ],
   async run({ file, tolerance }, context) {
-    const references = readCases(parseSafetensors(await readFile(file)));
+    const references = await readFileCases(file);
     return withDevice(async (device, adapter) => {
       const progress = context.terminal.progress("verify", references.length, "cases");
       const cases: CaseResult[] = [];

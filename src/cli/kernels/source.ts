@@ -13,7 +13,7 @@ export const entryPointsOf = (code: string): string[] =>
 
 /** The source without the other functions marked `@compute`; the shaders close each with a brace at the start of a line. */
 const withEntryPoint = (code: string, entryPoint: string): string =>
-  code.replace(/@compute\b[^]*?\n}\n*/g, (text) => (entryPointsOf(text).includes(entryPoint) ? text : ""));
+  code.replace(/@compute\b[\s\S]*?\n}\n*/g, (text) => (entryPointsOf(text).includes(entryPoint) ? text : ""));
 
 function literal(value: number, type: string): string {
   switch (type) {

@@ -3,19 +3,24 @@ import tiledCode from "../../shaders/conv2dTiled.wgsl?raw";
 import { ShapeError } from "../errors.ts";
 import { apply, type Tensor } from "../graph.ts";
 import { flatGrid } from "../kernel.ts";
-import { defineOp, type KernelCall, type KernelContext, type OpCase, type Reference, type Shader } from "../op.ts";
+import { defineOp, type KernelCall, type Reference, type Shader } from "../op.ts";
 import { formatShape, type Shape, sizeOf } from "../types.ts";
 import {
+  type ConvCase,
   checkRanks,
   checkUpstream,
+  convCases,
   forEachTap,
-  geometryWords,
+  forwardShapes,
+  gradientShapes,
+  type Kernel,
   lineSplits,
+  naiveKernel,
   outputArea,
+  partialShapes,
   unitWindow,
   type Window,
 } from "./convGeometry.ts";
-import { epilogueBindings, epilogueOverrides } from "./epilogue.ts";
 import { matmul } from "./matmul.ts";
 import { sum } from "./reduce.ts";
 import { reshape } from "./reshape.ts";
@@ -23,58 +28,11 @@ import { reshape } from "./reshape.ts";
 const shader: Shader = { name: "conv2d", code };
 const tiledShader: Shader = { name: "conv2dTiled", code: tiledCode };
 
-type Kernel = (context: KernelContext) => KernelCall;
-
-/** The shapes of the forward convolution that a call belongs to. */
-interface Shapes {
-  readonly x: Shape;
-  readonly y: Shape;
-  readonly w: Shape;
-  readonly splits: number;
-}
-type ShapesOf = (context: KernelContext) => Shapes;
-
-const forwardShapes: ShapesOf = ({ inputs: [x, w], outputs: [y] }) => ({
-  x: x.shape,
-  y: y.shape,
-  w: w.shape,
-  splits: 1,
-});
-const gradientShapes: ShapesOf = ({ inputs: [dy, w], outputs: [dx] }) => ({
-  x: dx.shape,
-  y: dy.shape,
-  w: w.shape,
-  splits: 1,
-});
-const partialShapes: ShapesOf = ({ inputs: [x, dy], attributes: { kernelShape, splits } }) => ({
-  x: x.shape,
-  y: dy.shape,
-  w: kernelShape,
-  splits,
-});
-
-const naive =
-  (entryPoint: string, shapesOf: ShapesOf): Kernel =>
-  (context) => {
-    const { attributes, outputs } = context;
-    const { x, y, w, splits } = shapesOf(context);
-    return {
-      shader,
-      entryPoint,
-      overrides: epilogueOverrides(attributes),
-      uniforms: [...geometryWords(x, y, w, attributes as Window), Math.ceil((y[0] * y[1]) / splits), splits],
-      bindings: [{ input: 0 }, { input: 1 }, ...epilogueBindings(attributes), { output: 0 }],
-      grid: flatGrid(sizeOf(outputs[0].shape)),
-      flops: 2 * sizeOf(y) * w[0] * w[1] * w[2],
-      bytes: 4 * (sizeOf(x) + sizeOf(y) + splits * sizeOf(w)),
-    };
-  };
-
 /** The naive rung of each op by its name: the oracle of the tiled one, which gives the same bits. */
 export const naiveConv2dKernels: Readonly<Record<string, Kernel>> = {
-  conv2d: naive("forward", forwardShapes),
-  conv2dInputGradient: naive("inputGradient", gradientShapes),
-  conv2dWeightPartial: naive("weightGradient", partialShapes),
+  conv2d: naiveKernel(shader, "forward", forwardShapes),
+  conv2dInputGradient: naiveKernel(shader, "inputGradient", gradientShapes),
+  conv2dWeightPartial: naiveKernel(shader, "weightGradient", partialShapes),
 };
 
 /** The naive call with the tiled kernel over `tiles` invocations. */
@@ -227,8 +185,8 @@ const conv2dInputGradient = (dy: Tensor, w: Tensor, inputShape: Shape, { strides
 const conv2dWeightGradient = (x: Tensor, dy: Tensor, kernelShape: Shape, { strides, padding }: Window): Tensor =>
   apply(conv2dWeightGradientOp, [x, dy], { strides, padding, kernelShape });
 
-/** [x shape, w shape, strides, padding]: odd sizes, kernels 1, 3 and 5, strides 1 to 3, paddings that differ on all sides. */
-const shapes: readonly (readonly [Shape, Shape, Window["strides"], Window["padding"]])[] = [
+/** Odd sizes, kernels 1, 3 and 5, strides 1 to 3, paddings that differ on all sides. */
+const shapes: readonly ConvCase[] = [
   [
     [1, 5, 5, 1],
     [3, 3, 1, 1],
@@ -272,34 +230,11 @@ const shapes: readonly (readonly [Shape, Shape, Window["strides"], Window["paddi
     [0, 1, 0, 1],
   ],
 ];
-const casesOf = (
-  inputsOf: (x: Shape, y: Shape, w: Shape) => readonly Shape[],
-  extra: (x: Shape, w: Shape) => object,
-): OpCase[] =>
-  shapes.map(([x, w, strides, padding]) => {
-    const y = [x[0], ...outputArea(x, w, { strides, padding }), w[3]];
-    return {
-      inputs: inputsOf(x, y, w).map((shape) => ({ shape })),
-      attributes: { strides, padding, ...extra(x, w) },
-    };
-  });
-
-export const conv2dCases = casesOf(
-  (x, _, w) => [x, w],
-  () => ({}),
-);
-export const conv2dInputGradientCases = casesOf(
-  (_, y, w) => [y, w],
-  (inputShape) => ({ inputShape }),
-);
-export const conv2dWeightPartialCases = casesOf(
-  (x, y) => [x, y],
-  (_, kernelShape) => ({ kernelShape, splits: 3 }),
-);
-export const conv2dWeightGradientCases = casesOf(
-  (x, y) => [x, y],
-  (_, kernelShape) => ({ kernelShape }),
-);
+const cases = convCases(shapes);
+export const conv2dCases = cases.forward;
+export const conv2dInputGradientCases = cases.inputGradient;
+export const conv2dWeightPartialCases = cases.weightPartial;
+export const conv2dWeightGradientCases = cases.weightGradient;
 
 /**
  * Convolution (cross-correlation, as in every framework): x [N, H, W, Cin], w [kh, kw, Cin, Cout] → [N, H', W', Cout] with

@@ -1,5 +1,8 @@
 import { ShapeError } from "../errors.ts";
-import { formatShape, formatType, type TensorType } from "../types.ts";
+import { flatGrid } from "../kernel.ts";
+import type { KernelCall, KernelContext, OpCase, Shader } from "../op.ts";
+import { formatShape, formatType, type Shape, sizeOf, type TensorType } from "../types.ts";
+import { epilogueBindings, epilogueOverrides } from "./epilogue.ts";
 
 /** How a kernel moves over the image: steps down and right, and zeros around it: top, bottom, left, right. */
 export interface Window {
@@ -92,4 +95,89 @@ export function forEachTap(
             visit((n * height + h) * width + v, (n * outHeight + p) * outWidth + q, i * kernelWidth + j);
           }
         }
+}
+
+export type Kernel = (context: KernelContext) => KernelCall;
+
+/** The shapes of the forward convolution that a call belongs to. */
+export interface ConvShapes {
+  readonly x: Shape;
+  readonly y: Shape;
+  readonly w: Shape;
+  readonly splits: number;
+}
+type ShapesOf = (context: KernelContext) => ConvShapes;
+
+export const forwardShapes: ShapesOf = ({ inputs: [x, w], outputs: [y] }) => ({
+  x: x.shape,
+  y: y.shape,
+  w: w.shape,
+  splits: 1,
+});
+export const gradientShapes: ShapesOf = ({ inputs: [dy, w], outputs: [dx] }) => ({
+  x: dx.shape,
+  y: dy.shape,
+  w: w.shape,
+  splits: 1,
+});
+export const partialShapes: ShapesOf = ({ inputs: [x, dy], attributes: { kernelShape, splits } }) => ({
+  x: x.shape,
+  y: dy.shape,
+  w: kernelShape,
+  splits,
+});
+
+/** The call of a naive kernel: one invocation per output. */
+export const naiveKernel =
+  (shader: Shader, entryPoint: string, shapesOf: ShapesOf): Kernel =>
+  (context) => {
+    const { attributes, outputs } = context;
+    const { x, y, w, splits } = shapesOf(context);
+    return {
+      shader,
+      entryPoint,
+      overrides: epilogueOverrides(attributes),
+      uniforms: [...geometryWords(x, y, w, attributes as Window), Math.ceil((y[0] * y[1]) / splits), splits],
+      bindings: [{ input: 0 }, { input: 1 }, ...epilogueBindings(attributes), { output: 0 }],
+      grid: flatGrid(sizeOf(outputs[0].shape)),
+      // Every output adds a product per kernel position, and per channel where w has the axis of input channels.
+      flops: 2 * sizeOf(y) * sizeOf(w.slice(0, -1)),
+      bytes: 4 * (sizeOf(x) + sizeOf(y) + splits * sizeOf(w)),
+    };
+  };
+
+/** The shapes of x and w, strides and padding of a forward convolution. */
+export type ConvCase = readonly [x: Shape, w: Shape, strides: Window["strides"], padding: Window["padding"]];
+
+/** The cases of the four ops of a family of convolutions. */
+export function convCases(shapes: readonly ConvCase[]) {
+  const casesOf = (
+    inputsOf: (x: Shape, y: Shape, w: Shape) => readonly Shape[],
+    extra: (x: Shape, w: Shape) => object,
+  ): OpCase[] =>
+    shapes.map(([x, w, strides, padding]) => {
+      const y = [x[0], ...outputArea(x, w, { strides, padding }), w[w.length - 1]];
+      return {
+        inputs: inputsOf(x, y, w).map((shape) => ({ shape })),
+        attributes: { strides, padding, ...extra(x, w) },
+      };
+    });
+  return {
+    forward: casesOf(
+      (x, _, w) => [x, w],
+      () => ({}),
+    ),
+    inputGradient: casesOf(
+      (_, y, w) => [y, w],
+      (inputShape) => ({ inputShape }),
+    ),
+    weightPartial: casesOf(
+      (x, y) => [x, y],
+      (_, kernelShape) => ({ kernelShape, splits: 3 }),
+    ),
+    weightGradient: casesOf(
+      (x, y) => [x, y],
+      (_, kernelShape) => ({ kernelShape }),
+    ),
+  };
 }

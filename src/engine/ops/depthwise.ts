@@ -3,81 +3,40 @@ import slidingCode from "../../shaders/depthwiseSliding.wgsl?raw";
 import { ShapeError } from "../errors.ts";
 import { apply, type Tensor } from "../graph.ts";
 import { flatGrid } from "../kernel.ts";
-import { defineOp, type KernelCall, type KernelContext, type OpCase, type Reference, type Shader } from "../op.ts";
+import { defineOp, type KernelCall, type Reference, type Shader } from "../op.ts";
 import { formatShape, type Shape, sizeOf } from "../types.ts";
 import {
+  type ConvCase,
   checkRanks,
   checkUpstream,
+  convCases,
   forEachTap,
+  forwardShapes,
   geometryWords,
+  gradientShapes,
+  type Kernel,
   lineSplits,
+  naiveKernel,
   outputArea,
+  partialShapes,
   unitWindow,
   type Window,
 } from "./convGeometry.ts";
-import { epilogueBindings, epilogueOverrides } from "./epilogue.ts";
 import { sum } from "./reduce.ts";
 
 const shader: Shader = { name: "depthwise", code };
 const slidingShader: Shader = { name: "depthwiseSliding", code: slidingCode };
 
-type Kernel = (context: KernelContext) => KernelCall;
-
-/** The shapes of the forward convolution that a call belongs to. */
-interface Shapes {
-  readonly x: Shape;
-  readonly y: Shape;
-  readonly w: Shape;
-  readonly splits: number;
-}
-type ShapesOf = (context: KernelContext) => Shapes;
-
-const forwardShapes: ShapesOf = ({ inputs: [x, w], outputs: [y] }) => ({
-  x: x.shape,
-  y: y.shape,
-  w: w.shape,
-  splits: 1,
-});
-const gradientShapes: ShapesOf = ({ inputs: [dy, w], outputs: [dx] }) => ({
-  x: dx.shape,
-  y: dy.shape,
-  w: w.shape,
-  splits: 1,
-});
-const partialShapes: ShapesOf = ({ inputs: [x, dy], attributes: { kernelShape, splits } }) => ({
-  x: x.shape,
-  y: dy.shape,
-  w: kernelShape,
-  splits,
-});
-
-const naive =
-  (entryPoint: string, shapesOf: ShapesOf): Kernel =>
-  (context) => {
-    const { attributes, outputs } = context;
-    const { x, y, w, splits } = shapesOf(context);
-    return {
-      shader,
-      entryPoint,
-      overrides: epilogueOverrides(attributes),
-      uniforms: [...geometryWords(x, y, w, attributes as Window), Math.ceil((y[0] * y[1]) / splits), splits],
-      bindings: [{ input: 0 }, { input: 1 }, ...epilogueBindings(attributes), { output: 0 }],
-      grid: flatGrid(sizeOf(outputs[0].shape)),
-      flops: 2 * sizeOf(y) * w[0] * w[1],
-      bytes: 4 * (sizeOf(x) + sizeOf(y) + splits * sizeOf(w)),
-    };
-  };
-
 /** The naive rung of each op by its name: the oracle of the sliding one, which gives the same bits. */
 export const naiveDepthwiseKernels: Readonly<Record<string, Kernel>> = {
-  depthwiseConv2d: naive("forward", forwardShapes),
-  depthwiseInputGradient: naive("inputGradient", gradientShapes),
-  depthwiseWeightPartial: naive("weightGradient", partialShapes),
+  depthwiseConv2d: naiveKernel(shader, "forward", forwardShapes),
+  depthwiseInputGradient: naiveKernel(shader, "inputGradient", gradientShapes),
+  depthwiseWeightPartial: naiveKernel(shader, "weightGradient", partialShapes),
 };
 
-/** `depthwiseSliding.wgsl` knows 3×3 kernels, one or two steps to the right, and whole vectors of four channels. */
-const slides = (w: Shape, { strides }: Window): boolean =>
-  w[0] === 3 && w[1] === 3 && w[2] % 4 === 0 && strides[1] <= 2;
+/** `depthwiseSliding.wgsl` knows 3×3 kernels, strides of 1 or of 2 to the right, and whole vectors of four channels. */
+const slides = (w: Shape, { strides: [down, right] }: Window): boolean =>
+  w[0] === 3 && w[1] === 3 && w[2] % 4 === 0 && (right === 2 || (right === 1 && down === 1));
 
 /** The naive call with another kernel and a grid over `pixels` blocks of pixels, each with its vectors of channels. */
 const sliding = (
@@ -94,15 +53,17 @@ const sliding = (
   grid: flatGrid((pixels * channels) / 4),
 });
 
-/** Neighbouring outputs of one invocation. */
-const run = 7;
+/** Blocks of pixels of one invocation: seven neighbouring outputs, on two lines when both strides are 1. */
+const blocksOf = ([batch, height, width]: Shape, lines: number): number =>
+  batch * Math.ceil(height / lines) * Math.ceil(width / 7);
 
 const forwardKernel: Kernel = (context) => {
   const call = naiveDepthwiseKernels.depthwiseConv2d(context);
   const { y, w } = forwardShapes(context);
   const window = context.attributes as Window;
   if (!slides(w, window)) return call;
-  return sliding(call, `stride${window.strides[1]}`, w[2], y[0] * y[1] * Math.ceil(y[2] / run));
+  const across = window.strides[1];
+  return sliding(call, `stride${across}`, w[2], blocksOf(y, across === 1 ? 2 : 1));
 };
 
 const inputGradientKernel: Kernel = (context) => {
@@ -112,11 +73,10 @@ const inputGradientKernel: Kernel = (context) => {
   if (!slides(w, { strides, padding })) return call;
   if (strides[1] === 2)
     return sliding(call, "gradientOfStride2", w[2], x[0] * x[1] * Math.ceil((x[2] + padding[2]) / 8));
-  if (strides[0] !== 1) return call;
   // A convolution of dy with the kernel turned round; the padding may be negative, which wraps round in the kernel.
   const turned: Window = { strides, padding: [2 - padding[0], 0, 2 - padding[2], 0] };
   const uniforms = [...geometryWords(y, x, w, turned), 0, 0];
-  return sliding({ ...call, uniforms }, "stride1", w[2], x[0] * x[1] * Math.ceil(x[2] / run), { FLIP: 1 });
+  return sliding({ ...call, uniforms }, "stride1", w[2], blocksOf(x, 2), { FLIP: 1 });
 };
 
 const weightPartialKernel: Kernel = (context) => {
@@ -237,8 +197,8 @@ const depthwiseInputGradient = (dy: Tensor, w: Tensor, inputShape: Shape, { stri
 const depthwiseWeightGradient = (x: Tensor, dy: Tensor, kernelShape: Shape, { strides, padding }: Window): Tensor =>
   apply(depthwiseWeightGradientOp, [x, dy], { strides, padding, kernelShape });
 
-/** [x shape, w shape, strides, padding]: odd sizes, kernels 1, 3 and 5, strides 1 to 3, paddings that differ on all sides. */
-const shapes: readonly (readonly [Shape, Shape, Window["strides"], Window["padding"]])[] = [
+/** Odd sizes, kernels 1, 3 and 5, strides 1 to 3, paddings that differ on all sides. */
+const shapes: readonly ConvCase[] = [
   [
     [1, 5, 5, 1],
     [3, 3, 1],
@@ -294,34 +254,11 @@ const shapes: readonly (readonly [Shape, Shape, Window["strides"], Window["paddi
     [1, 1, 1, 1],
   ],
 ];
-const casesOf = (
-  inputsOf: (x: Shape, y: Shape, w: Shape) => readonly Shape[],
-  extra: (x: Shape, w: Shape) => object,
-): OpCase[] =>
-  shapes.map(([x, w, strides, padding]) => {
-    const y = [x[0], ...outputArea(x, w, { strides, padding }), w[2]];
-    return {
-      inputs: inputsOf(x, y, w).map((shape) => ({ shape })),
-      attributes: { strides, padding, ...extra(x, w) },
-    };
-  });
-
-export const depthwiseConv2dCases = casesOf(
-  (x, _, w) => [x, w],
-  () => ({}),
-);
-export const depthwiseInputGradientCases = casesOf(
-  (_, y, w) => [y, w],
-  (inputShape) => ({ inputShape }),
-);
-export const depthwiseWeightPartialCases = casesOf(
-  (x, y) => [x, y],
-  (_, kernelShape) => ({ kernelShape, splits: 3 }),
-);
-export const depthwiseWeightGradientCases = casesOf(
-  (x, y) => [x, y],
-  (_, kernelShape) => ({ kernelShape }),
-);
+const cases = convCases(shapes);
+export const depthwiseConv2dCases = cases.forward;
+export const depthwiseInputGradientCases = cases.inputGradient;
+export const depthwiseWeightPartialCases = cases.weightPartial;
+export const depthwiseWeightGradientCases = cases.weightGradient;
 
 /**
  * Depthwise convolution with one kernel per channel: x [N, H, W, C], w [kh, kw, C] → [N, H', W', C], sizes and padding as in

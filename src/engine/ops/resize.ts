@@ -37,13 +37,13 @@ const kernelOf = (entryPoint: string, context: KernelContext, from: Shape, to: S
 function eachTap(from: Shape, to: Shape, visit: (input: number, output: number, weight: number) => void): void {
   const [samples, height, width, channels] = from;
   const tapsOf = (output: number, size: number, outSize: number): [number, number][] => {
-    const position = Math.max((output + 0.5) * (size / outSize) - 0.5, 0);
+    const position = Math.max(((2 * output + 1) * size - outSize) / (2 * outSize), 0);
     const lower = Math.floor(position);
     const fraction = position - lower;
-    return [
-      [lower, 1 - fraction],
-      [Math.min(lower + 1, size - 1), fraction],
-    ];
+    const taps: [number, number][] = [[lower, 1 - fraction]];
+    // A pixel without weight is left out, so that its NaN or infinity stays where it is.
+    if (fraction > 0) taps.push([Math.min(lower + 1, size - 1), fraction]);
+    return taps;
   };
   for (let n = 0; n < samples; n++)
     for (let oy = 0; oy < to[1]; oy++)

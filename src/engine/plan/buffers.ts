@@ -59,7 +59,7 @@ export class Buffers {
     for (const [tensor, place] of layout.storage) {
       if (place.kind !== "own") continue;
       const { source } = tensor.node.op.traits;
-      if (source !== "parameter") this.#own.set(tensor, create(align(place.bytes), storageUsage, describe(tensor.node)));
+      if (source !== "parameter") this.#own.set(tensor, create(align(place.bytes + layout.guard), storageUsage, describe(tensor.node)));
       if (source === "constant")
         device.queue.writeBuffer(this.#own.get(tensor) as GPUBuffer, 0, padded(tensor.node.attributes.data));
     }

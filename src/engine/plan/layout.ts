@@ -15,24 +15,28 @@ export interface Layout {
   readonly memory: MemoryPlan;
   /** Bytes of inputs, constants, derived weights and slabs; parameters are the store's. */
   readonly bytes: number;
+  /** Bytes behind every value that its bindings cover and nothing may write: without them a stray write is clamped unseen. */
+  readonly guard: number;
 }
 
 export interface LayoutOptions {
   readonly batch: number;
   readonly maxSlab: number;
   readonly reuse: boolean;
+  readonly guard?: number;
 }
 
 /** Decides where each value of a schedule lives at this batch size. Derived weights and results of the prologue keep a buffer of their own. */
 export function layOut(graph: Graph, { prologue, main, sources, storageOf }: Schedule, options: LayoutOptions): Layout {
   const storage = new Map<Tensor, Storage>();
+  const { guard = 0 } = options;
   const bytesOf = (tensor: Tensor): number => byteSizeOf(typeAtBatch(tensor.type, options.batch));
   for (const node of [...sources, ...prologue])
     for (const output of node.outputs) storage.set(output, { kind: "own", bytes: bytesOf(output) });
   const values = main.flatMap((node) => node.outputs);
   const indexOf = new Map(values.map((tensor, index) => [tensor, index]));
   const memory = planMemory(
-    lifetimesOf(graph, main, values, indexOf, storageOf, bytesOf),
+    lifetimesOf(graph, main, values, indexOf, storageOf, (tensor) => bytesOf(tensor) + guard),
     options.maxSlab,
     options.reuse,
   );
@@ -41,8 +45,8 @@ export function layOut(graph: Graph, { prologue, main, sources, storageOf }: Sch
   });
   let bytes = memory.slabs.reduce((sum, slab) => sum + slab, 0);
   for (const [tensor, place] of storage)
-    if (place.kind === "own" && tensor.node.op.traits.source !== "parameter") bytes += place.bytes;
-  return { storage, memory, bytes };
+    if (place.kind === "own" && tensor.node.op.traits.source !== "parameter") bytes += place.bytes + guard;
+  return { storage, memory, bytes, guard };
 }
 
 function lifetimesOf(

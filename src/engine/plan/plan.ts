@@ -21,6 +21,9 @@ export interface PlanOptions {
   readonly inputs: ReadonlyMap<string, TensorType>;
 }
 
+/** More than a row of invocations of any kernel can overshoot by. */
+const guardBytes = 1024;
+
 export type RunInputs = Readonly<Record<string, TypedArray>>;
 export type RunOutputs = Record<string, TypedArray>;
 
@@ -55,7 +58,7 @@ export class Plan {
     };
     this.chunk = fittingBatch(graph, this.schedule, options.maxBatch, bounds, options);
     const maxSlab = Math.min(limits.maxBufferSize, 4 * limits.maxStorageBufferBindingSize);
-    this.layout = layOut(graph, this.schedule, { batch: this.chunk, maxSlab, reuse: options.reuse });
+    this.layout = layOut(graph, this.schedule, { batch: this.chunk, maxSlab, reuse: options.reuse, guard: options.poison ? guardBytes : 0 });
     this.#buffers = new Buffers(device, this.schedule, this.layout, parameters, options.poison);
   }
 
@@ -167,7 +170,7 @@ export class Plan {
         this.device,
         this.schedule,
         batch,
-        (tensor) => this.#range(tensor, this.chunk),
+        (tensor) => this.#boundRange(tensor),
         this.#buffers.uniforms,
       );
       this.#encodings.set(batch, encoding);
@@ -179,6 +182,13 @@ export class Plan {
   #range(tensor: Tensor, batch: number): BufferRange {
     const storage = this.schedule.storageOf(tensor);
     return { ...this.#buffers.rangeOf(storage), size: byteSizeOf(typeAtBatch(storage.type, batch)) };
+  }
+
+  /** What a dispatch binds: the value at the largest batch, and in tests the guard behind it. */
+  #boundRange(tensor: Tensor): BufferRange {
+    const range = this.#range(tensor, this.chunk);
+    const isParameter = this.schedule.storageOf(tensor).node.op.traits.source === "parameter";
+    return isParameter ? range : { ...range, size: range.size + this.layout.guard };
   }
 
   #versions(): string {

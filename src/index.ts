@@ -1,0 +1,46 @@
+/**
+ * Tepal's core: what a browser imports. It has no dependency and touches nothing when it is loaded; a device comes from
+ * `Device.open(await navigator.gpu.requestAdapter())`, or `Device.adopt(device)` where the host has one.
+ */
+export { gradients } from "./engine/autodiff.ts";
+export { type CompileOptions, compile } from "./engine/compile.ts";
+export { Device } from "./engine/device.ts";
+export * from "./engine/errors.ts";
+export { findLabel, type Graph, labelled, labelsOf, type Node, type Tensor } from "./engine/graph.ts";
+export { batchNormTraining } from "./engine/ops/batchNormTraining.ts";
+export { add, multiply, subtract } from "./engine/ops/binary.ts";
+export { cast, normalise } from "./engine/ops/cast.ts";
+export { batchNorm, biasAdd, channelAffine, channelScale } from "./engine/ops/channel.ts";
+export { conv2d, pointwiseConv2d, samePadding } from "./engine/ops/conv2d.ts";
+export { depthwiseConv2d } from "./engine/ops/depthwise.ts";
+export { argMax, maxReduce } from "./engine/ops/extremes.ts";
+export { gatherClass } from "./engine/ops/gather.ts";
+export { softCrossEntropy, sparseCrossEntropy } from "./engine/ops/losses.ts";
+export { matmul } from "./engine/ops/matmul.ts";
+export { nonFiniteCount } from "./engine/ops/nonFinite.ts";
+export { maxPool2d } from "./engine/ops/pool.ts";
+export { globalAveragePool, mean, sum } from "./engine/ops/reduce.ts";
+export { flatten, reshape } from "./engine/ops/reshape.ts";
+export { resizeBilinear } from "./engine/ops/resize.ts";
+export { logSoftmax, softmax } from "./engine/ops/softmax.ts";
+export { constant, fill, input, ones, parameter } from "./engine/ops/sources.ts";
+export { exp, relu, relu6, scale, square } from "./engine/ops/unary.ts";
+export { accumulateUpdate, adamUpdate, assignUpdate, runningAverageUpdate, sgdUpdate } from "./engine/ops/updates.ts";
+export { ParameterStore } from "./engine/parameters.ts";
+export type { Plan, RunInputs, RunOutputs } from "./engine/plan/plan.ts";
+export { BATCH, type DType, type Shape, type TensorType } from "./engine/types.ts";
+export { Classifier, type ClassifierDescription, createClassifier } from "./nn/classifier.ts";
+export { inspectWeights } from "./nn/formats/inspect.ts";
+export { parseModel, serializeModel } from "./nn/formats/model.ts";
+export { parseSafetensors, serializeSafetensors } from "./nn/formats/safetensors.ts";
+export { trainHead } from "./nn/headTraining.ts";
+export { evaluateLogits } from "./nn/metrics.ts";
+export { mobileNetV2 } from "./nn/mobilenetV2.ts";
+export { trainNetwork } from "./nn/networkTraining.ts";
+export { smallCnn } from "./nn/smallCnn.ts";
+export { baselineNames, baselinePixels } from "./xai/baselines.ts";
+export { colormap, colormapNames } from "./xai/colormaps.ts";
+export { GradCam, gradCamMap } from "./xai/gradCam.ts";
+export { IntegratedGradients } from "./xai/integratedGradients.ts";
+export { renderAttribution, renderHeatmap, renderOverlay } from "./xai/overlay.ts";
+export { quadrature, quadratureRules } from "./xai/quadrature.ts";
