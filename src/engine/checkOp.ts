@@ -66,7 +66,7 @@ export async function checkOp(device: Device, entry: OpEntry, opCase: OpCase, se
   const name = caseName(entry, opCase);
   if (entry.op.traits.updates)
     return { name, forward: await checkUpdate(device, entry, opCase, data), gradient: 0, differences: Number.NaN };
-  const { graph, feeds, wrt } = caseGraph(entry, opCase, data, seed);
+  const { graph, feeds, cotangents, wrt } = caseGraph(entry, opCase, data, seed);
   const want = runReference(graph, feeds, { references }).outputs;
   const plan = await compile(device, graph, { poison: true, reuse: false });
   try {
@@ -81,7 +81,7 @@ export async function checkOp(device: Device, entry: OpEntry, opCase: OpCase, se
     const stray = await plan.strayWrites();
     if (stray) return { name: `${name}: ${stray}`, forward: Number.POSITIVE_INFINITY, gradient: 0, differences: 0 };
     const epilogue = await checkEpilogues(device, entry, opCase, feeds);
-    const differences = wrt.length > 0 ? centralDifferences(graph, feeds, wrt, want) : Number.NaN;
+    const differences = wrt.length > 0 ? centralDifferences(graph, { ...feeds, ...cotangents }, wrt, want) : Number.NaN;
     return { name, forward: Math.max(distance("y"), epilogue), gradient: distance("d"), differences };
   } finally {
     plan.dispose();
@@ -133,6 +133,8 @@ type Feeds = Readonly<Record<string, TypedArray>>;
 interface CaseGraph {
   readonly graph: Graph;
   readonly feeds: Record<string, TypedArray>;
+  /** The weights of each output, also of one that no gradient reads. */
+  readonly cotangents: Record<string, TypedArray>;
   readonly wrt: readonly number[];
 }
 
@@ -171,7 +173,8 @@ export function caseGraph(
       });
   }
   const used = new Set(Object.values(outputs).flatMap((tensor) => inputNames(tensor)));
-  return { graph: { outputs }, feeds: Object.fromEntries(Object.entries(feeds).filter(([key]) => used.has(key))), wrt };
+  const cotangents = Object.fromEntries(Object.entries(feeds).filter(([key]) => key.startsWith("c")));
+  return { graph: { outputs }, cotangents, feeds: Object.fromEntries(Object.entries(feeds).filter(([key]) => used.has(key))), wrt };
 }
 
 /** Not every output depends on every input. */
@@ -258,7 +261,7 @@ async function checkUpdate(
   });
   const graph: Graph = { outputs: {}, updates: [makeNode(op, tensors, attributes)] };
   const want = runReference(graph, feeds, { references }).parameters;
-  const plan = await compile(device, graph, { parameters: store });
+  const plan = await compile(device, graph, { parameters: store, poison: true, reuse: false });
   try {
     await plan.run(
       Object.fromEntries(Object.entries(feeds).filter(([key]) => !updated.includes(Number(key.slice(1))))),

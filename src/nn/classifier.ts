@@ -131,10 +131,11 @@ export class Classifier implements Explainable {
 
   /** The current weights, read back from the device. */
   async tensors(): Promise<Map<string, WeightTensor>> {
-    const tensors = new Map<string, WeightTensor>();
-    for (const [name, shape] of this.weightShapes)
-      tensors.set(name, { shape: [...shape], data: (await this.parameters.get(name)) as Float32Array });
-    return tensors;
+    const read = async ([name, shape]: [string, Shape]): Promise<[string, WeightTensor]> => [
+      name,
+      { shape: [...shape], data: (await this.parameters.get(name)) as Float32Array },
+    ];
+    return new Map(await Promise.all(Array.from(this.weightShapes, read)));
   }
 
   /**

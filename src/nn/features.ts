@@ -1,6 +1,8 @@
 import { compile } from "../engine/compile.ts";
+import { NonFiniteError } from "../engine/errors.ts";
 import { input } from "../engine/ops/sources.ts";
 import type { Classifier } from "./classifier.ts";
+import { describeNonFinite } from "./nonFinite.ts";
 
 /** Images that can be fetched by number, wherever they lie. */
 export interface PixelSource {
@@ -46,7 +48,8 @@ export async function* batchesOf(
 /**
  * What a head is trained on: the mean over height and width of the last activation, with the frozen backbone.
  * @returns float32 [N, C], row-major, C the channels of the last activation.
- * @throws ShapeError when the pixels do not fit the classifier's input; what the GPU reports; the signal's reason.
+ * @throws ShapeError when the pixels do not fit the classifier's input; NonFiniteError naming the layer in which a NaN or an
+ * infinity appears; what the GPU reports; the signal's reason.
  */
 export async function computeFeatures(
   classifier: Classifier,
@@ -63,6 +66,12 @@ export async function computeFeatures(
     for await (const { start, count, pixels } of batchesOf(source, batch)) {
       signal?.throwIfAborted();
       const { pooled: values } = await plan.run({ pixels });
+      if (values.some((value) => !Number.isFinite(value))) {
+        const found = await describeNonFinite(device, parameters, { pooled }, { pixels });
+        throw new NonFiniteError(
+          `features of images ${start} to ${start + count - 1}: expected finite numbers, found ${found}; check the weights and the images`,
+        );
+      }
       features.set(values, start * channels);
       onProgress?.(start + count, source.count);
     }

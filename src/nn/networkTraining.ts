@@ -128,7 +128,8 @@ class Snapshot {
   ) {}
 
   async take(): Promise<void> {
-    for (const name of this.names) this.#values.set(name, await this.store.get(name));
+    const values = await Promise.all(this.names.map((name) => this.store.get(name)));
+    this.#values = new Map(this.names.map((name, index) => [name, values[index]]));
   }
 
   restore(): void {

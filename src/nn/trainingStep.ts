@@ -2,7 +2,7 @@ import { gradients } from "../engine/autodiff.ts";
 import { compile } from "../engine/compile.ts";
 import type { Device } from "../engine/device.ts";
 import { NonFiniteError } from "../engine/errors.ts";
-import { type Graph, type Node, nodesOf, type Tensor } from "../engine/graph.ts";
+import type { Graph, Node, Tensor } from "../engine/graph.ts";
 import { add } from "../engine/ops/binary.ts";
 import { sparseCrossEntropy } from "../engine/ops/losses.ts";
 import { nonFiniteCount } from "../engine/ops/nonFinite.ts";
@@ -12,6 +12,7 @@ import type { ParameterStore } from "../engine/parameters.ts";
 import type { Plan, RunInputs } from "../engine/plan/plan.ts";
 import { BATCH } from "../engine/types.ts";
 import { argmaxOfRow } from "./metrics.ts";
+import { describeNonFinite } from "./nonFinite.ts";
 import { type Optimiser, optimiserUpdates } from "./optimisers.ts";
 
 /** The part of a network that a training step reads. */
@@ -105,8 +106,7 @@ export class TrainingStep {
   async #nonFiniteError(inputs: RunInputs): Promise<NonFiniteError> {
     const { losses, logits, nonFinite } = this.#graph.outputs;
     const { device, parameters } = this.#plan;
-    const where = await firstNonFinite(device, parameters, { losses, logits, nonFinite }, inputs);
-    const found = where ? `NaN or infinity first in ${describeOrigin(where)}` : "NaN or infinity";
+    const found = await describeNonFinite(device, parameters, { losses, logits, nonFinite }, inputs);
     return new NonFiniteError(
       `step ${this.count + 1}: expected finite numbers, found ${found}; check the data or lower the learning rate`,
     );
@@ -126,42 +126,4 @@ function measured(losses: Float32Array, logits: Float32Array, labels: Int32Array
     if (argmaxOfRow(logits, row, classes) === labels[row]) correct++;
   }
   return { losses, logits, loss: total / labels.length, correct };
-}
-
-/** For messages: a label with its op, or what an unlabelled node is. */
-function describeOrigin(node: Node): string {
-  const { op, attributes, label } = node;
-  if (op.traits.source === "parameter") return `parameter ${attributes.name}`;
-  if (op.traits.source === "input") return `input ${attributes.name}`;
-  return label ? `${label} (op ${op.name})` : `op ${op.name}`;
-}
-
-/**
- * The first node, in the order of computation, with a value that is NaN or infinite; `null` when there is none. Computes the
- * outputs once more as they were built, without updates, counting in every node; only the counts are read back, so it needs
- * no more memory than the step.
- * @param inputs values of the inputs that the outputs need.
- */
-export async function firstNonFinite(
-  device: Device,
-  parameters: ParameterStore,
-  outputs: Graph["outputs"],
-  inputs: RunInputs,
-): Promise<Node | null> {
-  const nodes = nodesOf({ outputs }).filter((node) => node.outputs.some(({ dtype }) => dtype === "f32"));
-  const counts = nodes.map((node) =>
-    node.outputs
-      .filter(({ dtype }) => dtype === "f32")
-      .map((tensor) => nonFiniteCount(tensor))
-      .reduce((sum, count) => add(sum, count)),
-  );
-  const graph: Graph = { outputs: Object.fromEntries(counts.map((count, index) => [String(index), count])) };
-  const maxBatch = inputs.labels.length;
-  const plan = await compile(device, graph, { parameters, maxBatch, optimise: false });
-  try {
-    const results = await plan.run(inputs);
-    return nodes.find((_, index) => results[String(index)][0] !== 0) ?? null;
-  } finally {
-    plan.dispose();
-  }
 }

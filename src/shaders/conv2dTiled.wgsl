@@ -8,6 +8,8 @@
 // Layout: images NHWC, weights HWIO; forward and weightGradient need outChannels to be a multiple of 4. Outside the image x is
 // zero. Sums run in the order of the naive kernel and give the same bits.
 // Binding a is x (forward, weightGradient) or dy (inputGradient); b is w, or dy (weightGradient).
+// Against conv2d.wgsl, on the first layer of MobileNetV2: forward 17, input gradient 6, weight gradient 7 times faster on lavapipe;
+// 9, 5 and 8 times on SwiftShader (docs/decisions/030).
 // Epilogue: y = activation(y + bias[channel]) + residual.
 
 struct Params {

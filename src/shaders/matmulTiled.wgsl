@@ -10,6 +10,7 @@
 // end are read from the last one and not written. Neighbours along x take neighbouring vectors of columns.
 // Epilogue: y = activation(y + bias[n]) + residual[m, n].
 // WORKGROUP_X × WORKGROUP_Y: invocations along columns and along rows.
+// Against matmul.wgsl: 6 to 44 times faster on lavapipe, 5 to 36 times on SwiftShader (docs/decisions/030).
 
 struct Params {
   rows: u32,

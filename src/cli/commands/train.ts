@@ -2,7 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { LabelledImages } from "../../data/datasets.ts";
 import type { Device } from "../../engine/device.ts";
-import { FileError, WeightsError } from "../../engine/errors.ts";
+import { FileError, UsageError, WeightsError } from "../../engine/errors.ts";
 import { type Classifier, type ClassifierDescription, createClassifier } from "../../nn/classifier.ts";
 import { computeFeatures, featureChannels } from "../../nn/features.ts";
 import { saveModel } from "../../nn/formats/files.node.ts";
@@ -54,6 +54,7 @@ export const command = defineCommand({
     ],
   ],
   async run({ lr, out, strict, resize, size, weights, ...args }, context) {
+    if (lr === 0) throw new UsageError("--lr expects a number above 0, found 0; the default is 0.001");
     const settings = { ...args, learningRate: lr, out };
     const description = await readClassifier({ weights, size, resize: resize as "tf" | "aspect" });
     const parts = await trainingParts(args);

@@ -36,10 +36,17 @@ export const reluMaskReference = reluMaskParts.reference;
 export const relu6MaskOp = relu6MaskParts.op;
 export const relu6MaskReference = relu6MaskParts.reference;
 
-export const maskCases: OpCase[] = [[2, 3], [1], [257], [3, 5, 7, 2]].map((shape) => ({
-  inputs: [{ shape, scale: 5, avoid: [0, 6] }, { shape }],
-  differentiate: [1],
-}));
+export const maskCases: OpCase[] = [
+  ...[[2, 3], [1], [257], [3, 5, 7, 2]].map((shape) => ({
+    inputs: [{ shape, scale: 5, avoid: [0, 6] }, { shape }],
+    differentiate: [1],
+  })),
+  // Exactly at the kinks, where clipped activations are, and at the smallest number above zero.
+  ...[0, 6, 2 ** -149].map((offset) => ({
+    inputs: [{ shape: [5], scale: 0, offset }, { shape: [5] }],
+    differentiate: [1],
+  })),
+];
 
 export const reluMask = (y: Tensor, dy: Tensor): Tensor => apply(reluMaskOp, [y, dy]);
 export const relu6Mask = (y: Tensor, dy: Tensor): Tensor => apply(relu6MaskOp, [y, dy]);

@@ -21,8 +21,11 @@ export interface Readback {
 /** Bytes of the uniform block of one node: the alignment of uniform offsets. */
 export const uniformStride = 256;
 
-/** A quiet NaN that no kernel writes: poison before a run, and the pattern of the guards after it. */
-const poisonWord = 0x7fc0dead;
+/**
+ * A quiet NaN: poison before a run, and the pattern of the guards after it. Each buffer has a payload of its own, or a
+ * kernel that runs past the end of both sides would copy the poison of one over the poison of the other, unseen.
+ */
+const poisonOf = (buffer: number): number => 0x7fc0d000 + (buffer & 0xfff);
 
 /** All GPU memory of one plan. */
 export class Buffers {
@@ -114,16 +117,20 @@ export class Buffers {
   poison(): void {
     if (!this.poisoned) return;
     for (const slab of this.slabs)
-      this.device.queue.writeBuffer(slab, 0, new Uint32Array(slab.size / 4).fill(poisonWord));
+      this.device.queue.writeBuffer(slab, 0, new Uint32Array(slab.size / 4).fill(this.#patternOf(slab)));
     for (const [tensor, place] of this.layout.storage)
       if (place.kind === "own" && tensor.node.op.traits.source !== "parameter") this.#poisonTail(tensor, place);
+  }
+
+  #patternOf(buffer: GPUBuffer): number {
+    return poisonOf(this.#owned.indexOf(buffer));
   }
 
   #poisonTail(tensor: Tensor, { bytes }: Storage): void {
     const buffer = this.#own.get(tensor) as GPUBuffer;
     const from = byteSizeOf({ dtype: "f32", shape: [Math.ceil(bytes / 4)] });
     if (buffer.size > from)
-      this.device.queue.writeBuffer(buffer, from, new Uint32Array((buffer.size - from) / 4).fill(poisonWord));
+      this.device.queue.writeBuffer(buffer, from, new Uint32Array((buffer.size - from) / 4).fill(this.#patternOf(buffer)));
   }
 
   /** Checks that every word that no value covers still holds the poison, and names the value before the first that does not. */
@@ -137,13 +144,14 @@ export class Buffers {
       buffers.set(buffer, covered);
     }
     for (const [buffer, covered] of buffers) {
+      const pattern = this.#patternOf(buffer);
       const words = new Uint32Array(await readBuffer(this.device, buffer, 0, buffer.size));
       covered.sort((a, b) => a.from - b.from);
       let next = 0;
       let before = "the start of the buffer";
       for (const { from, to, name } of [...covered, { from: words.length, to: words.length, name: "" }]) {
         for (let word = next; word < from; word++)
-          if (words[word] !== poisonWord) return `a stray write behind ${before}`;
+          if (words[word] !== pattern) return `a stray write behind ${before}`;
         if (to >= next) {
           next = to;
           before = name;

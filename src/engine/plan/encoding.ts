@@ -20,7 +20,29 @@ export interface ReadyStep extends Step {
 }
 
 /** Floating-point operations (or four times the bytes) after which a submission is closed, so that no watchdog or page waits for long. */
-const submissionBudget = { software: 4e9, hardware: 100e9 };
+const submissionBudgets = { software: 4e9, hardware: 100e9 };
+
+export const submissionBudget = ({ traits }: Pick<Device, "traits">): number =>
+  traits.software ? submissionBudgets.software : submissionBudgets.hardware;
+
+/** What a dispatch costs, in floating-point operations; where memory is the limit, a byte counts as four. */
+export const workOf = ({ flops, bytes }: Pick<KernelCall, "flops" | "bytes">): number => Math.max(flops, 4 * bytes);
+
+/** Cuts dispatches, in their order, into submissions that stay within the budget. */
+export function cutSubmissions<T extends { readonly call: KernelCall }>(steps: readonly T[], budget: number): T[][] {
+  const submissions: T[][] = [[]];
+  let work = 0;
+  for (const step of steps) {
+    const cost = workOf(step.call);
+    if (work > 0 && work + cost > budget) {
+      submissions.push([]);
+      work = 0;
+    }
+    submissions[submissions.length - 1].push(step);
+    work += cost;
+  }
+  return submissions;
+}
 
 /** A plan's dispatches at one batch size: uniforms, grids, pipelines and bind groups, ready to be encoded again and again. */
 export class Encoding {
@@ -88,26 +110,16 @@ export class Encoding {
 
   /** Encodes everything into one pass and one submission, or several when the work is long; `finish` adds the readback copy. */
   submit(device: Device, withPrologue: boolean, finish: (encoder: GPUCommandEncoder) => void): void {
-    const budget = device.traits.software ? submissionBudget.software : submissionBudget.hardware;
     const steps = withPrologue ? [...this.prologue, ...this.main] : this.main;
-    let encoder = device.gpu.createCommandEncoder();
-    let pass = encoder.beginComputePass();
-    let work = 0;
-    for (const step of steps) {
-      const cost = Math.max(step.call.flops, 4 * step.call.bytes);
-      if (work > 0 && work + cost > budget) {
-        pass.end();
-        device.queue.submit([encoder.finish()]);
-        encoder = device.gpu.createCommandEncoder();
-        pass = encoder.beginComputePass();
-        work = 0;
-      }
-      encodeStep(pass, step);
-      work += cost;
-    }
-    pass.end();
-    finish(encoder);
-    device.queue.submit([encoder.finish()]);
+    const submissions = cutSubmissions(steps, submissionBudget(device));
+    submissions.forEach((part, index) => {
+      const encoder = device.gpu.createCommandEncoder();
+      const pass = encoder.beginComputePass();
+      for (const step of part) encodeStep(pass, step);
+      pass.end();
+      if (index === submissions.length - 1) finish(encoder);
+      device.queue.submit([encoder.finish()]);
+    });
   }
 }
 

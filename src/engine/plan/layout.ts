@@ -89,6 +89,8 @@ export interface Limits {
   readonly binding: number;
   readonly buffer: number;
   readonly budget: number;
+  /** Why the dispatches at a batch size are too large for one submission or grid, or null. */
+  readonly overload?: (batch: number) => string | null;
 }
 
 export interface FitOptions {
@@ -98,7 +100,8 @@ export interface FitOptions {
 }
 
 /**
- * The largest batch, up to `wanted`, at which every value fits a binding and the whole plan fits the budget. A graph that
+ * The largest batch, up to `wanted`, at which every value fits a binding, the whole plan the budget, and
+ * every dispatch a submission. A graph that
  * couples the samples of a batch is never cut: it is refused, naming the limit and the batch that fits.
  */
 export function fittingBatch(graph: Graph, plan: Schedule, wanted: number, limits: Limits, { reuse, shrinkBatch }: FitOptions): number {
@@ -110,7 +113,7 @@ export function fittingBatch(graph: Graph, plan: Schedule, wanted: number, limit
       if (place.bytes > limits.binding)
         return `${describe(tensor.node)} needs ${mib(place.bytes)}; the binding limit is ${mib(limits.binding)}`;
     if (bytes > limits.budget) return `the plan needs ${mib(bytes)}; the memory budget is ${mib(limits.budget)}`;
-    return null;
+    return limits.overload?.(batch) ?? null;
   };
   const first = problem(wanted);
   if (!first) return wanted;

@@ -5,7 +5,7 @@ import { describe, type Graph, type Node, type Tensor } from "../graph.ts";
 import { type ParameterStore, padded } from "../parameters.ts";
 import { byteSizeOf, formatType, hasBatch, sizeOf, type TensorType, type TypedArray, typeAtBatch, typedArray } from "../types.ts";
 import { type BufferRange, Buffers } from "./buffers.ts";
-import { Encoding, type Step } from "./encoding.ts";
+import { Encoding, type Step, submissionBudget, workOf } from "./encoding.ts";
 import { explainPlan } from "./explain.ts";
 import { couplesBatch, fittingBatch, type Layout, layOut } from "./layout.ts";
 import { type NodeTime, profileSteps } from "./profile.ts";
@@ -55,11 +55,26 @@ export class Plan {
       binding: limits.maxStorageBufferBindingSize,
       buffer: limits.maxBufferSize,
       budget: options.memoryBudget,
+      overload: (batch: number) => this.#overload(batch),
     };
     this.chunk = fittingBatch(graph, this.schedule, options.maxBatch, bounds, options);
     const maxSlab = Math.min(limits.maxBufferSize, 4 * limits.maxStorageBufferBindingSize);
     this.layout = layOut(graph, this.schedule, { batch: this.chunk, maxSlab, reuse: options.reuse, guard: options.poison ? guardBytes : 0 });
     this.#buffers = new Buffers(device, this.schedule, this.layout, parameters, options.poison);
+  }
+
+  /** The first dispatch that is too long for one submission, or too large for a grid. */
+  #overload(batch: number): string | null {
+    const budget = submissionBudget(this.device);
+    try {
+      const { prologue, main } = this.steps(batch);
+      const long = [...prologue, ...main].find(({ call }) => workOf(call) > budget);
+      if (!long) return null;
+      return `${describe(long.node)} is a dispatch of ${giga(workOf(long.call))}; a submission takes ${giga(budget)}`;
+    } catch (error) {
+      if (error instanceof LimitError) return error.message.replace(/; use a smaller batch$/, "");
+      throw error;
+    }
   }
 
   /** Compiles every pipeline for the largest batch. */
@@ -98,8 +113,9 @@ export class Plan {
   }
 
   async #runChunk(inputs: RunInputs, batch: number): Promise<RunOutputs> {
+    // Error scopes see what is called before the first wait, so everything that is encoded must come before it.
+    const encoding = await this.device.guarded(() => this.#encoding(batch));
     return this.device.guarded(async () => {
-      const encoding = await this.#encoding(batch);
       this.#writeInputs(inputs, batch);
       if (this.#uniformBatch !== batch) {
         this.device.queue.writeBuffer(this.#buffers.uniforms, 0, encoding.uniforms);
@@ -287,6 +303,8 @@ export class Plan {
     return `Plan(${this.dispatches} dispatches, ${mebibytes(this.layout.bytes)}, batch ${this.chunk})`;
   }
 }
+
+const giga = (operations: number): string => `${(operations / 1e9).toFixed(1)} GFLOP`;
 
 /** The batch that an input's length says, checked against what is known; an input without elements says nothing. */
 function batchOfInput(name: string, type: TensorType, data: TypedArray, known: number | undefined): number | undefined {
