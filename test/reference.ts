@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { expect } from "vitest";
 import { parseSafetensors, toFloat32 } from "../src/nn/formats/safetensors.ts";
 import { shared } from "./shared.ts";
 
@@ -22,3 +23,12 @@ export function loadTruth(): Truth {
   };
   return { tensor, taps: meta.taps, classes: meta.classes, tensorFlow: meta.tensorflow_float32_distance };
 }
+
+/** Asserts a distance and prints it with its bound, so that a run of the tests is also the table of figures. */
+export function expectDistance(name: string, distance: number, bound: number): void {
+  console.info(`${name.padEnd(48)} ${distance.toExponential(2)}  (bound ${bound.toExponential(1)})`);
+  expect(distance, name).toBeLessThanOrEqual(bound);
+}
+
+/** Runs that take minutes on SwiftShader: part of the default run on faster adapters, of the long run everywhere. */
+export const isQuickAdapter = process.env.TEPAL_ADAPTER !== "swiftshader" || process.env.TEPAL_LONG === "1";

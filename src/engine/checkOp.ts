@@ -93,7 +93,12 @@ export async function checkOp(device: Device, entry: OpEntry, opCase: OpCase, se
 const checkedEpilogues = new WeakMap<Device, Set<string>>();
 
 /** The op with bias, activation and addition fused behind it, against float64; infinite when they are not fused or write astray. */
-async function checkEpilogues(device: Device, { op }: OpEntry, { inputs, attributes }: OpCase, feeds: Feeds): Promise<number> {
+async function checkEpilogues(
+  device: Device,
+  { op }: OpEntry,
+  { inputs, attributes }: OpCase,
+  feeds: Feeds,
+): Promise<number> {
   if (!op.traits.acceptsEpilogue || !op.kernel) return 0;
   const types = inputs.map(({ shape, dtype = "f32" }) => ({ shape, dtype }));
   const plain = { inputs: types, outputs: op.infer(types, attributes ?? {}), attributes: attributes ?? {} };
@@ -174,7 +179,12 @@ export function caseGraph(
   }
   const used = new Set(Object.values(outputs).flatMap((tensor) => inputNames(tensor)));
   const cotangents = Object.fromEntries(Object.entries(feeds).filter(([key]) => key.startsWith("c")));
-  return { graph: { outputs }, cotangents, feeds: Object.fromEntries(Object.entries(feeds).filter(([key]) => used.has(key))), wrt };
+  return {
+    graph: { outputs },
+    cotangents,
+    feeds: Object.fromEntries(Object.entries(feeds).filter(([key]) => used.has(key))),
+    wrt,
+  };
 }
 
 /** Not every output depends on every input. */

@@ -9,7 +9,7 @@ import { BATCH } from "../../src/engine/types.ts";
 import { loadWeights } from "../../src/nn/formats/files.node.ts";
 import { mobileNetV2 } from "../../src/nn/mobilenetV2.ts";
 import { testDevice } from "../device.ts";
-import { loadTruth, type Truth, weightsFile } from "../reference.ts";
+import { expectDistance, loadTruth, type Truth, weightsFile } from "../reference.ts";
 import { hasShared, shared } from "../shared.ts";
 
 describe.skipIf(!hasShared)("MobileNetV2 against float64 truth", () => {
@@ -35,8 +35,7 @@ describe.skipIf(!hasShared)("MobileNetV2 against float64 truth", () => {
     const names = ["logits", "gap", ...truth.taps.map((tap) => `act/${tap}`)];
     for (const name of names) {
       const want = truth.tensor(name);
-      const distance = relativeL2(got[name.replace("act/", "")].subarray(0, want.length), want);
-      expect(distance, name).toBeLessThanOrEqual(bound(name));
+      expectDistance(name, relativeL2(got[name.replace("act/", "")].subarray(0, want.length), want), bound(name));
     }
     const top = truth.classes.map((_, sample) => argmax(got.logits.subarray(1000 * sample, 1000 * (sample + 1))));
     expect(top).toEqual(truth.classes);

@@ -16,7 +16,7 @@ import { GradCam } from "../../src/xai/gradCam.ts";
 import { IntegratedGradients } from "../../src/xai/integratedGradients.ts";
 import { scoreOf } from "../../src/xai/model.ts";
 import { testDevice } from "../device.ts";
-import { loadTruth, type Truth, weightsFile } from "../reference.ts";
+import { expectDistance, isQuickAdapter, loadTruth, type Truth, weightsFile } from "../reference.ts";
 import { hasShared, shared } from "../shared.ts";
 
 const pixelsPerImage = 224 * 224 * 3;
@@ -43,7 +43,8 @@ describe.skipIf(!hasShared)("explanations of MobileNetV2 against float64 truth",
       it(`Grad-CAM of the ${score} at ${layer}`, async () => {
         using gradCam = await GradCam.create(classifier.explainable, { layer, score, maxBatch: 4 });
         const { heatmaps } = await gradCam.explain(truth.tensor("pixels_u8"), Int32Array.from(truth.classes));
-        expect(relativeL2(heatmaps, truth.tensor(`gradcam/${score}/${layer}`))).toBeLessThanOrEqual(bound);
+        const name = `gradcam/${score}/${layer}`;
+        expectDistance(name, relativeL2(heatmaps, truth.tensor(name)), bound);
       });
 
   it("finds the practical's layer by name", async () => {
@@ -68,30 +69,38 @@ describe.skipIf(!hasShared)("explanations of MobileNetV2 against float64 truth",
         expect(cosine(run.gradient, want)).toBeGreaterThanOrEqual(0.999);
         if (image === 0 && fetch.length > 0) {
           const twin = await float64Twin(classifier, graph, run, { x: pixels, classes: [truth.classes[image]] });
-          expect(relativeL2(run.gradient, twin), "against the float64 twin with this run's masks").toBeLessThanOrEqual(1e-5);
+          expectDistance("input_grad, float64 twin with this run's masks", relativeL2(run.gradient, twin), 1e-5);
         }
       }
       plan.dispose();
       distances.sort((a, b) => a - b);
-      expect(distances[distances.length - 1], `each of ${distances}`).toBeLessThanOrEqual(2e-2);
-      expect((distances[1] + distances[2]) / 2, `median of ${distances}`).toBeLessThanOrEqual(5e-3);
+      expectDistance(`input_grad/${score}, worst of four`, distances[distances.length - 1], 2e-2);
+      expectDistance(`input_grad/${score}, median`, (distances[1] + distances[2]) / 2, 5e-3);
     });
 
   for (const score of scores)
-    for (const [rule, name] of [["linspace", "linspace50"], ["gauss-legendre", "gausslegendre50"]] as const)
-      it(`Integrated Gradients of the ${score}, ${name}`, async () => {
-        using method = await IntegratedGradients.create(classifier.explainable, { score, rule, steps: 50 });
-        const baseline = baselinePixels("zeros", [224, 224], classifier.preprocessing);
-        // One image per rule and score keeps the run short; the long test takes all.
-        const images = process.env.TEPAL_LONG ? truth.classes.map((_, index) => index) : [1];
-        for (const image of images) {
-          const pixels = truth.tensor("pixels_u8").slice(image * pixelsPerImage, (image + 1) * pixelsPerImage);
-          const { attribution, relativeGap } = await method.explain(pixels, baseline, truth.classes[image]);
-          const want = truth.tensor(`ig/${score}/${name}`).subarray(image * pixelsPerImage, (image + 1) * pixelsPerImage);
-          expect(relativeL2(attribution, want)).toBeLessThanOrEqual(3e-3);
-          expect(relativeGap).toBeLessThan(0.5);
-        }
-      });
+    for (const [rule, name] of [
+      ["linspace", "linspace50"],
+      ["gauss-legendre", "gausslegendre50"],
+    ] as const)
+      it.skipIf(!isQuickAdapter && (score === "prob" || rule === "linspace"))(
+        `Integrated Gradients of the ${score}, ${name}`,
+        async () => {
+          using method = await IntegratedGradients.create(classifier.explainable, { score, rule, steps: 50 });
+          const baseline = baselinePixels("zeros", [224, 224], classifier.preprocessing);
+          // One image per rule and score keeps the run short; the long test takes all.
+          const images = process.env.TEPAL_LONG ? truth.classes.map((_, index) => index) : [1];
+          for (const image of images) {
+            const pixels = truth.tensor("pixels_u8").slice(image * pixelsPerImage, (image + 1) * pixelsPerImage);
+            const { attribution, relativeGap } = await method.explain(pixels, baseline, truth.classes[image]);
+            const want = truth
+              .tensor(`ig/${score}/${name}`)
+              .subarray(image * pixelsPerImage, (image + 1) * pixelsPerImage);
+            expectDistance(`ig/${score}/${name}, image ${image}`, relativeL2(attribution, want), 3e-3);
+            expect(relativeGap).toBeLessThan(0.5);
+          }
+        },
+      );
 });
 
 function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
@@ -119,6 +128,7 @@ async function float64Twin(
     given[`run/${label}`] = run[label];
     return [relu6Mask(input(`run/${label}`, activation.shape), inputs[1])];
   });
-  for (const name of classifier.parameters.names) if (!name.includes("integrated")) given[name] = await classifier.parameters.get(name);
+  for (const name of classifier.parameters.names)
+    if (!name.includes("integrated")) given[name] = await classifier.parameters.get(name);
   return runReference(twin, given, { references, batch: 1 }).outputs.gradient;
 }

@@ -62,7 +62,8 @@ export class Buffers {
     for (const [tensor, place] of layout.storage) {
       if (place.kind !== "own") continue;
       const { source } = tensor.node.op.traits;
-      if (source !== "parameter") this.#own.set(tensor, create(align(place.bytes + layout.guard), storageUsage, describe(tensor.node)));
+      if (source !== "parameter")
+        this.#own.set(tensor, create(align(place.bytes + layout.guard), storageUsage, describe(tensor.node)));
       if (source === "constant")
         device.queue.writeBuffer(this.#own.get(tensor) as GPUBuffer, 0, padded(tensor.node.attributes.data));
     }
@@ -130,7 +131,11 @@ export class Buffers {
     const buffer = this.#own.get(tensor) as GPUBuffer;
     const from = byteSizeOf({ dtype: "f32", shape: [Math.ceil(bytes / 4)] });
     if (buffer.size > from)
-      this.device.queue.writeBuffer(buffer, from, new Uint32Array((buffer.size - from) / 4).fill(this.#patternOf(buffer)));
+      this.device.queue.writeBuffer(
+        buffer,
+        from,
+        new Uint32Array((buffer.size - from) / 4).fill(this.#patternOf(buffer)),
+      );
   }
 
   /** Checks that every word that no value covers still holds the poison, and names the value before the first that does not. */
@@ -150,8 +155,7 @@ export class Buffers {
       let next = 0;
       let before = "the start of the buffer";
       for (const { from, to, name } of [...covered, { from: words.length, to: words.length, name: "" }]) {
-        for (let word = next; word < from; word++)
-          if (words[word] !== pattern) return `a stray write behind ${before}`;
+        for (let word = next; word < from; word++) if (words[word] !== pattern) return `a stray write behind ${before}`;
         if (to >= next) {
           next = to;
           before = name;

@@ -104,7 +104,13 @@ export interface FitOptions {
  * every dispatch a submission. A graph that
  * couples the samples of a batch is never cut: it is refused, naming the limit and the batch that fits.
  */
-export function fittingBatch(graph: Graph, plan: Schedule, wanted: number, limits: Limits, { reuse, shrinkBatch }: FitOptions): number {
+export function fittingBatch(
+  graph: Graph,
+  plan: Schedule,
+  wanted: number,
+  limits: Limits,
+  { reuse, shrinkBatch }: FitOptions,
+): number {
   const layoutAt = (batch: number): Layout =>
     layOut(graph, plan, { batch, maxSlab: Math.min(limits.buffer, limits.binding * 4), reuse });
   const problem = (batch: number): string | null => {

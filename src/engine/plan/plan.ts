@@ -3,7 +3,16 @@ import { mebibytes } from "../device.ts";
 import { GraphError, LimitError, ShapeError } from "../errors.ts";
 import { describe, type Graph, type Node, type Tensor } from "../graph.ts";
 import { type ParameterStore, padded } from "../parameters.ts";
-import { byteSizeOf, formatType, hasBatch, sizeOf, type TensorType, type TypedArray, typeAtBatch, typedArray } from "../types.ts";
+import {
+  byteSizeOf,
+  formatType,
+  hasBatch,
+  sizeOf,
+  type TensorType,
+  type TypedArray,
+  typeAtBatch,
+  typedArray,
+} from "../types.ts";
 import { type BufferRange, Buffers } from "./buffers.ts";
 import { Encoding, type Step, submissionBudget, workOf } from "./encoding.ts";
 import { explainPlan } from "./explain.ts";
@@ -59,7 +68,12 @@ export class Plan {
     };
     this.chunk = fittingBatch(graph, this.schedule, options.maxBatch, bounds, options);
     const maxSlab = Math.min(limits.maxBufferSize, 4 * limits.maxStorageBufferBindingSize);
-    this.layout = layOut(graph, this.schedule, { batch: this.chunk, maxSlab, reuse: options.reuse, guard: options.poison ? guardBytes : 0 });
+    this.layout = layOut(graph, this.schedule, {
+      batch: this.chunk,
+      maxSlab,
+      reuse: options.reuse,
+      guard: options.poison ? guardBytes : 0,
+    });
     this.#buffers = new Buffers(device, this.schedule, this.layout, parameters, options.poison);
   }
 
@@ -215,8 +229,12 @@ export class Plan {
 
   /** The parameters that the prologue reads. */
   get #prologueSources(): string[] {
-    const read = this.schedule.prologue.flatMap(({ inputs }) => inputs.map((input) => this.schedule.storageOf(input).node));
-    return [...new Set(read.filter(({ op }) => op.traits.source === "parameter").map(({ attributes }) => attributes.name))];
+    const read = this.schedule.prologue.flatMap(({ inputs }) =>
+      inputs.map((input) => this.schedule.storageOf(input).node),
+    );
+    return [
+      ...new Set(read.filter(({ op }) => op.traits.source === "parameter").map(({ attributes }) => attributes.name)),
+    ];
   }
 
   get #inputNodes(): Node[] {

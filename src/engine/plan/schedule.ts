@@ -74,7 +74,9 @@ function readersFirst(updates: readonly Node[]): Node[] {
   while (waiting.length > 0) {
     const index = waiting.findIndex((update) => {
       const changed = updatedBy(update);
-      return !waiting.some((other) => other !== update && other.inputs.some((input) => changed.includes(storageKey(input))));
+      return !waiting.some(
+        (other) => other !== update && other.inputs.some((input) => changed.includes(storageKey(input))),
+      );
     });
     if (index < 0)
       throw new GraphError(
