@@ -308,13 +308,7 @@ export function renderPetal(options: PetalOptions): { image: RgbImage; mask: Uin
   return compose({ background, plant, flower, front, shade }, size, lamp);
 }
 
-function renderSplit(
-  seed: number,
-  part: PetalsPart,
-  size: number,
-  perClass: number,
-  onImage: () => void,
-): PetalsSplit {
+function renderSplit(seed: number, part: PetalsPart, size: number, perClass: number, onImage: () => void): PetalsSplit {
   const count = perClass * SPECIES.length;
   const pixels = new Uint8Array(count * size * size * 3);
   const masks = new Uint8Array(count * size * size);

@@ -65,9 +65,15 @@ export async function loadPhotographs(
   options: DecodeOptions,
   terminal: Terminal,
 ): Promise<Material> {
-  const { classNames, paths } = split === undefined ? await splitBySeed(data, seed) : await splitByFile(data, split, seed);
+  const { classNames, paths } =
+    split === undefined ? await splitBySeed(data, seed) : await splitByFile(data, split, seed);
   const load = (part: "train" | "validation" | "test") =>
-    loadPart({ folder: data, folders: listedFiles(classNames, paths[part]) }, options, terminal, `reading ${part} photographs`);
+    loadPart(
+      { folder: data, folders: listedFiles(classNames, paths[part]) },
+      options,
+      terminal,
+      `reading ${part} photographs`,
+    );
   const [train, validation, test] = [await load("train"), await load("validation"), await load("test")];
   return {
     name: data,
@@ -107,7 +113,10 @@ async function splitByFile(data: string, file: string, seed: number): Promise<Pa
 }
 
 /** One image of a part as bytes. */
-export function imageOf(images: LabelledImages, index: number): { height: number; width: number; data: Uint8Array<ArrayBuffer> } {
+export function imageOf(
+  images: LabelledImages,
+  index: number,
+): { height: number; width: number; data: Uint8Array<ArrayBuffer> } {
   const { height, width, pixels } = selectImages(images, [index]);
   return { height, width, data: Uint8Array.from(pixels, Math.round) };
 }
