@@ -49,7 +49,7 @@ describe("tepal kernels", () => {
   });
 
   it("shows one kernel: its header, its source and the layers that use it", () => {
-    const { code, stdout } = kernels("reduce.partialSumVectors", "--size", "32", "--repeats", "1", "--json");
+    const { code, stdout } = kernels("reduce.partialSumVectors", "--size", "64", "--repeats", "1", "--json");
     expect(code).toBe(0);
     const { layers, sources, shaders } = JSON.parse(stdout);
     expect(layers.length).toBeGreaterThan(0);
