@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { gradients } from "../../src/engine/autodiff.ts";
 import { relativeL2 } from "../../src/engine/checkOp.ts";
 import { compile } from "../../src/engine/compile.ts";
@@ -18,6 +18,9 @@ import { scoreOf } from "../../src/xai/model.ts";
 import { testDevice } from "../device.ts";
 import { expectDistance, isQuickAdapter, loadTruth, type Truth, weightsFile } from "../reference.ts";
 import { hasShared, shared } from "../shared.ts";
+
+// Fifty gradients of MobileNetV2 at 224 pixels take a minute on SwiftShader, more on a busy machine.
+vi.setConfig({ testTimeout: 600_000 });
 
 const pixelsPerImage = 224 * 224 * 3;
 const scores = ["logit", "prob"] as const;

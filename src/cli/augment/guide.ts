@@ -67,9 +67,7 @@ augmented image back to the original by the inverse matrix; what the augmented i
 
 ![the four border rules](augmentation/borders.png)
 
-| fill | beyond the border |
-|---|---|
-${fillModes.map((fill) => `| \`${fill}\` | ${borders[fill]} |`).join("\n")}
+${fillModes.map((fill) => `- \`${fill}\`: ${borders[fill]}`).join("\n")}
 
 The continuous position is folded before it is interpolated, as TensorFlow's kernel does.
 `;

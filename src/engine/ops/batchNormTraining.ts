@@ -6,6 +6,7 @@ import { flatGrid, float } from "../kernel.ts";
 import {
   defineOp,
   type GradientContext,
+  type KernelCall,
   type KernelContext,
   type OpCase,
   type Reference,
@@ -15,7 +16,8 @@ import {
 } from "../op.ts";
 import { formatShape, formatType, hasBatch, sizeOf, type TensorType } from "../types.ts";
 import { add, multiply, subtract } from "./binary.ts";
-import { splitsFor } from "./lanes.ts";
+import { epilogueBindings, epilogueOverrides } from "./epilogue.ts";
+import { columnGrid, inVectors, splitsFor, sumGrid } from "./lanes.ts";
 import { expand, mean, sum } from "./reduce.ts";
 import { reshape } from "./reshape.ts";
 import { scale } from "./unary.ts";
@@ -35,6 +37,22 @@ const uniformsOf = ({ inputs: [x], attributes: { splits = 1, epsilon = 0 } }: Ke
   const rows = sizeOf(x.shape.slice(0, -1));
   return [rows, channelsOf(x), splits, float(epsilon), float(1 / rows)];
 };
+
+type Rung = Pick<KernelCall, "entryPoint" | "overrides" | "grid">;
+
+/** One invocation for each part [split, channel] of a sum, or for each four channels of it. */
+const sumsRung = ({ inputs: [x], outputs: [parts], adapter }: KernelContext, entryPoint: string): Rung => {
+  const count = sizeOf(parts.shape);
+  return channelsOf(x) % 4 === 0
+    ? { entryPoint: `${entryPoint}Vectors`, ...sumGrid(count / 4, adapter) }
+    : { entryPoint, grid: flatGrid(count) };
+};
+
+/** One invocation for each element, or for four channels of several rows. */
+const mapRung = ({ inputs: [x], adapter }: KernelContext, entryPoint: string): Rung =>
+  inVectors(channelsOf(x))
+    ? { entryPoint: `${entryPoint}Vectors`, ...columnGrid(sizeOf(x.shape.slice(0, -1)), channelsOf(x), adapter) }
+    : { entryPoint, grid: flatGrid(sizeOf(x.shape)) };
 
 /** Sums over the rows of each channel, in `splits` parts: f gets the position and the channel. */
 function channelSums(x: ReferenceTensor, splits: number, f: (at: number, channel: number) => number): Float64Array {
@@ -58,10 +76,9 @@ export const variancePartialOp = defineOp("variancePartial", {
     const count = sizeOf(context.outputs[0].shape);
     return {
       shader,
-      entryPoint: "deviations",
+      ...sumsRung(context, "deviations"),
       uniforms: uniformsOf(context),
-      bindings: [{ input: 0 }, { input: 1 }, null, null, null, { output: 0 }],
-      grid: flatGrid(count),
+      bindings: [{ input: 0 }, { input: 1 }, ...new Array(5).fill(null), { output: 0 }],
       flops: 3 * sizeOf(x.shape),
       bytes: 4 * (sizeOf(x.shape) + count),
     };
@@ -74,6 +91,7 @@ export const variancePartialReference: Reference = ([x, center], { attributes: {
 export const variancePartialCases: OpCase[] = [
   { inputs: [{ shape: [4, 5, 3, 7] }, { shape: [7] }], attributes: { splits: 6 } },
   { inputs: [{ shape: [33, 2] }, { shape: [2] }], attributes: { splits: 1 } },
+  { inputs: [{ shape: [2, 17, 5, 12] }, { shape: [12] }], attributes: { splits: 6 } },
 ];
 
 /** x [..., C], mean, variance, gamma, beta [C] → y. It only comes from lowering, so it has no gradient rule. */
@@ -82,15 +100,22 @@ export const batchNormApplyOp = defineOp("batchNormApply", {
   infer: ([x]) => [x],
   kernel: (context) => {
     const count = sizeOf(context.outputs[0].shape);
+    const rung = mapRung(context, "normalise");
     return {
       shader,
-      entryPoint: "normalise",
+      ...rung,
+      overrides: { ...epilogueOverrides(context.attributes), ...rung.overrides },
       uniforms: uniformsOf(context),
-      grid: flatGrid(count),
-      flops: 4 * count,
+      bindings: [
+        ...[0, 1, 2, 3, 4].map((input) => ({ input })),
+        ...epilogueBindings(context.attributes, 5),
+        { output: 0 },
+      ],
+      flops: 3 * count,
       bytes: 8 * count,
     };
   },
+  traits: { acceptsEpilogue: true },
 });
 export const batchNormApplyReference: Reference = ([x, center, variance, gamma, beta], { attributes: { epsilon } }) => {
   const channels = channelsOf(x);
@@ -105,6 +130,7 @@ export const batchNormApplyReference: Reference = ([x, center, variance, gamma, 
 export const batchNormApplyCases: OpCase[] = [
   [4, 5, 3, 7],
   [33, 2],
+  [2, 5, 7, 64],
 ].map((shape) => {
   const vector = { shape: [shape[shape.length - 1]] };
   return {
@@ -125,10 +151,9 @@ export const batchNormGradientSumsOp = defineOp("batchNormGradientSums", {
     const count = sizeOf(context.outputs[0].shape);
     return {
       shader: gradientShader,
-      entryPoint: "gradientSums",
+      ...sumsRung(context, "gradientSums"),
       uniforms: uniformsOf(context),
-      grid: flatGrid(count),
-      flops: 5 * size,
+      flops: 4 * size,
       bytes: 8 * (size + count),
     };
   },
@@ -146,6 +171,7 @@ export const batchNormGradientSumsReference: Reference = ([x, dy, center, varian
 export const batchNormGradientSumsCases: OpCase[] = [
   { shape: [4, 5, 3, 7], splits: 6 },
   { shape: [33, 2], splits: 1 },
+  { shape: [2, 17, 5, 12], splits: 6 },
 ].map(({ shape, splits }) => {
   const vector = { shape: [shape[shape.length - 1]] };
   return {
@@ -165,10 +191,9 @@ export const batchNormInputGradientOp = defineOp("batchNormInputGradient", {
     const count = sizeOf(context.outputs[0].shape);
     return {
       shader: gradientShader,
-      entryPoint: "inputGradient",
+      ...mapRung(context, "inputGradient"),
       uniforms: uniformsOf(context),
-      grid: flatGrid(count),
-      flops: 8 * count,
+      flops: 5 * count,
       bytes: 12 * count,
     };
   },
@@ -194,6 +219,7 @@ export const batchNormInputGradientReference: Reference = (
 export const batchNormInputGradientCases: OpCase[] = [
   [4, 5, 3, 7],
   [33, 2],
+  [2, 5, 7, 64],
 ].map((shape) => {
   const vector = { shape: [shape[shape.length - 1]] };
   const positive = { ...vector, positive: true, offset: 0.5 };
@@ -262,6 +288,7 @@ export const batchNormTrainingCases: OpCase[] = [
   { shape: [4, 5, 3, 7], offset: 0 },
   { shape: [2, 17, 13, 3], offset: 0 },
   { shape: [16, 33], offset: 0 },
+  { shape: [2, 13, 11, 8], offset: 0 },
   { shape: [5, 4, 4, 1], offset: 3 },
 ].map(({ shape, offset }) => {
   const vector = { shape: [shape[shape.length - 1]] };

@@ -5,6 +5,7 @@ import { apply, type Tensor } from "../graph.ts";
 import { flatGrid } from "../kernel.ts";
 import {
   defineOp,
+  type KernelCall,
   type KernelContext,
   type OpCase,
   type Reference,
@@ -13,6 +14,7 @@ import {
   type Traits,
 } from "../op.ts";
 import { formatType, sameShape, sizeOf, type TensorType } from "../types.ts";
+import { flatRung } from "./lanes.ts";
 import { sum } from "./reduce.ts";
 import { reshape } from "./reshape.ts";
 import { scale } from "./unary.ts";
@@ -28,19 +30,20 @@ const infer = ([a, b]: readonly TensorType[]): TensorType[] => {
 
 const kernelOf =
   (name: string) =>
-  ({ inputs: [a, b], outputs: [y] }: KernelContext) => {
+  ({ inputs: [a, b], outputs: [y], adapter }: KernelContext): KernelCall => {
     const count = sizeOf(y.shape);
-    const same = sameShape(a.shape, b.shape);
-    const strides = same
-      ? { sizes: [1, 1, 1, count], a: [0, 0, 0, 1], b: [0, 0, 0, 1] }
-      : broadcastStrides(a.shape, b.shape, y.shape, rank);
+    const cost = { flops: count, bytes: 4 * (count + sizeOf(a.shape) + sizeOf(b.shape)) };
+    if (sameShape(a.shape, b.shape)) {
+      const { items, ...rung } = flatRung(name, y.shape, adapter);
+      return { shader, ...rung, uniforms: [items, ...new Array(11).fill(0)], ...cost };
+    }
+    const strides = broadcastStrides(a.shape, b.shape, y.shape, rank);
     return {
       shader,
-      entryPoint: same ? name : `${name}Broadcast`,
+      entryPoint: `${name}Broadcast`,
       uniforms: [count, ...strides.sizes.slice(1), ...strides.a, ...strides.b],
       grid: flatGrid(count),
-      flops: count,
-      bytes: 4 * (count + sizeOf(a.shape) + sizeOf(b.shape)),
+      ...cost,
     };
   };
 
@@ -77,6 +80,10 @@ export const binaryCases: OpCase[] = [
     [2, 3],
   ],
   [[257], [257]],
+  [
+    [3, 5, 7, 4],
+    [3, 5, 7, 4],
+  ],
   [[4, 5, 3, 7], [7]],
   [
     [4, 5, 3, 7],

@@ -4,6 +4,7 @@ import { apply, type Tensor } from "../graph.ts";
 import { flatGrid } from "../kernel.ts";
 import { defineOp, type OpCase, type Reference, type Shader } from "../op.ts";
 import { byteSizeOf, type DType, formatType, sizeOf } from "../types.ts";
+import { flatRung } from "./lanes.ts";
 import { scale } from "./unary.ts";
 
 const shader: Shader = { name: "cast", code };
@@ -23,13 +24,17 @@ export const castOp = defineOp("cast", {
     return [{ dtype, shape: x.shape }];
   },
   gradient: () => [null],
-  kernel: ({ inputs: [x], outputs: [y] }) => {
+  kernel: ({ inputs: [x], outputs: [y], adapter }) => {
     const count = sizeOf(y.shape);
+    const entryPoint = entryPoints[`${x.dtype} ${y.dtype}`];
+    const { items, ...rung } = flatRung(entryPoint, y.shape, adapter);
+    // One element per invocation takes whole words of u8.
+    const byWords = x.dtype === "u8" && rung.entryPoint === entryPoint ? { grid: flatGrid(Math.ceil(count / 4)) } : {};
     return {
       shader,
-      entryPoint: entryPoints[`${x.dtype} ${y.dtype}`],
-      uniforms: [count],
-      grid: flatGrid(x.dtype === "u8" ? Math.ceil(count / 4) : count),
+      ...rung,
+      ...byWords,
+      uniforms: [items],
       flops: count,
       bytes: byteSizeOf(x) + byteSizeOf(y),
     };
@@ -49,10 +54,18 @@ export const castCases: OpCase[] = [
     inputs: [{ shape: [size], dtype: "u8" as const, below: 256 }],
     attributes: { dtype: "f32" },
   })),
-  { inputs: [{ shape: [3, 5, 7], dtype: "i32", below: 2 ** 31 }], attributes: { dtype: "f32" } },
-  { inputs: [{ shape: [257], scale: 100 }], attributes: { dtype: "i32" }, differentiate: [] },
-  { inputs: [{ shape: [65], scale: 3e9 }], attributes: { dtype: "i32" }, differentiate: [] },
-  { inputs: [{ shape: [3], offset: Number.NaN }], attributes: { dtype: "i32" }, differentiate: [] },
+  { inputs: [{ shape: [3, 5, 4], dtype: "u8", below: 256 }], attributes: { dtype: "f32" } },
+  ...[
+    [3, 5, 7],
+    [3, 5, 8],
+  ].map((shape) => ({ inputs: [{ shape, dtype: "i32" as const, below: 2 ** 31 }], attributes: { dtype: "f32" } })),
+  ...[
+    { shape: [257], scale: 100 },
+    { shape: [65], scale: 3e9 },
+    { shape: [3], offset: Number.NaN },
+    { shape: [65, 4], scale: 3e9 },
+    { shape: [3, 4], offset: Number.NaN },
+  ].map((x) => ({ inputs: [x], attributes: { dtype: "i32" }, differentiate: [] })),
 ];
 
 /** x as `dtype`: u8 or i32 to f32, or f32 to i32 (truncated, clamped, NaN to −2³¹). Throws a ShapeError for other pairs. */

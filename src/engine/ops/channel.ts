@@ -6,6 +6,7 @@ import { flatGrid, float } from "../kernel.ts";
 import { defineOp, type KernelContext, type OpCase, type Reference, type Shader } from "../op.ts";
 import { formatShape, formatType, sizeOf, type TensorType } from "../types.ts";
 import { add, multiply } from "./binary.ts";
+import { columnGrid, inVectors } from "./lanes.ts";
 import { sum } from "./reduce.ts";
 import { ones } from "./sources.ts";
 import { scale } from "./unary.ts";
@@ -26,14 +27,18 @@ const infer = ([x, ...vectors]: readonly TensorType[]): TensorType[] => {
 
 const kernelOf =
   (entryPoint: string, flops: number) =>
-  ({ inputs, outputs: [y] }: KernelContext) => {
+  ({ inputs, outputs: [y], adapter }: KernelContext) => {
     const count = sizeOf(y.shape);
+    const channels = y.shape[y.shape.length - 1];
+    const rows = sizeOf(y.shape.slice(0, -1));
+    const rung = inVectors(channels)
+      ? { entryPoint: `${entryPoint}Vectors`, ...columnGrid(rows, channels, adapter) }
+      : { entryPoint, grid: flatGrid(count) };
     return {
       shader,
-      entryPoint,
-      uniforms: [count, y.shape[y.shape.length - 1]],
+      ...rung,
+      uniforms: [count, channels, rows],
       bindings: [{ input: 0 }, { input: 1 }, inputs.length > 2 ? { input: 2 } : null, { output: 0 }],
-      grid: flatGrid(count),
       flops: flops * count,
       bytes: 8 * count,
     };
@@ -55,6 +60,7 @@ const channelReference =
 const shapes = [
   [2, 3],
   [4, 5, 3, 7],
+  [2, 5, 7, 64],
   [1, 1, 1, 33],
   [257, 1],
 ];

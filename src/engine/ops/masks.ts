@@ -1,9 +1,9 @@
 import code from "../../shaders/masks.wgsl?raw";
 import { ShapeError } from "../errors.ts";
 import { apply, type Tensor } from "../graph.ts";
-import { flatGrid } from "../kernel.ts";
 import { defineOp, type OpCase, type Reference, type ReferenceTensor, type Shader } from "../op.ts";
 import { formatShape, sameShape, sizeOf } from "../types.ts";
+import { flatRung } from "./lanes.ts";
 
 const shader: Shader = { name: "masks", code };
 
@@ -17,9 +17,10 @@ const defineMask = (name: string, inside: (y: number) => boolean) => {
       return [dy];
     },
     gradient: ({ inputs: [y], upstream: [dz] }) => [null, apply(op, [y, dz as Tensor])],
-    kernel: ({ outputs }) => {
-      const count = sizeOf(outputs[0].shape);
-      return { shader, entryPoint: name, uniforms: [count], grid: flatGrid(count), flops: count, bytes: 12 * count };
+    kernel: ({ outputs: [{ shape }], adapter }) => {
+      const count = sizeOf(shape);
+      const { items, ...rung } = flatRung(name, shape, adapter);
+      return { shader, ...rung, uniforms: [items], flops: count, bytes: 12 * count };
     },
   });
   const reference: Reference = ([y, dy]: readonly ReferenceTensor[]) => [
@@ -37,15 +38,14 @@ export const relu6MaskOp = relu6MaskParts.op;
 export const relu6MaskReference = relu6MaskParts.reference;
 
 export const maskCases: OpCase[] = [
-  ...[[2, 3], [1], [257], [3, 5, 7, 2]].map((shape) => ({
+  ...[[2, 3], [1], [257], [3, 5, 7, 2], [3, 5, 7, 4]].map((shape) => ({
     inputs: [{ shape, scale: 5, avoid: [0, 6] }, { shape }],
     differentiate: [1],
   })),
   // Exactly at the kinks, where clipped activations are, and at the smallest number above zero.
-  ...[0, 6, 2 ** -149].map((offset) => ({
-    inputs: [{ shape: [5], scale: 0, offset }, { shape: [5] }],
-    differentiate: [1],
-  })),
+  ...[0, 6, 2 ** -149].flatMap((offset) =>
+    [[5], [2, 4]].map((shape) => ({ inputs: [{ shape, scale: 0, offset }, { shape }], differentiate: [1] })),
+  ),
 ];
 
 export const reluMask = (y: Tensor, dy: Tensor): Tensor => apply(reluMaskOp, [y, dy]);

@@ -12,7 +12,7 @@ import {
   type Reference,
   type Shader,
 } from "../op.ts";
-import { formatShape, formatType, hasBatch, type Shape, sizeOf, type TensorType } from "../types.ts";
+import { BATCH, formatShape, formatType, hasBatch, type Shape, sizeOf, type TensorType } from "../types.ts";
 import { epilogueBindings, epilogueOverrides } from "./epilogue.ts";
 import { sum } from "./reduce.ts";
 
@@ -22,6 +22,9 @@ const tiledShader: Shader = { name: "matmulTiled", code: tiledCode };
 const lastOf = (shape: Shape): number => shape[shape.length - 1];
 
 const checkFloats = (types: readonly TensorType[]): void => {
+  const batched = types.find((type) => lastOf(type.shape) === BATCH);
+  if (batched)
+    throw new ShapeError(`a product cannot run over the batch, found ${formatType(batched)}; use matmulOuter or sum`);
   const other = types.find((type) => type.dtype !== "f32" || type.shape.length === 0);
   if (other) throw new ShapeError(`expected f32 tensors of rank 1 or more, found ${formatType(other)}`);
 };

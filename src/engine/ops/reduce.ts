@@ -4,6 +4,7 @@ import { apply, type Tensor } from "../graph.ts";
 import { flatGrid, float } from "../kernel.ts";
 import { type Attributes, defineOp, type OpCase, type Reference, type Shader } from "../op.ts";
 import { formatType, hasBatch, type Shape, sizeOf, type TensorType } from "../types.ts";
+import { columnGrid, inVectors, splitsFor, sumGrid } from "./lanes.ts";
 import { reshape } from "./reshape.ts";
 
 const shader: Shader = { name: "reduce", code };
@@ -39,14 +40,17 @@ export const partialSumOp = defineOp("partialSum", {
     const shape = [...x.shape.slice(0, axes[0]), splits, ...x.shape.slice(axes[axes.length - 1] + 1)];
     return [{ dtype: "f32", shape }];
   },
-  kernel: ({ inputs: [x], outputs: [y], attributes: { axes, splits, mean } }) => {
+  kernel: ({ inputs: [x], outputs: [y], attributes: { axes, splits, mean }, adapter }) => {
     const { outer, reduced, inner } = spans(x.shape, axes);
     const count = sizeOf(y.shape);
+    const rung =
+      inner % 4 === 0
+        ? { entryPoint: "partialSumVectors", ...sumGrid(count / 4, adapter) }
+        : { entryPoint: "partialSum", grid: flatGrid(count) };
     return {
       shader,
-      entryPoint: "partialSum",
+      ...rung,
       uniforms: [outer, reduced, inner, splits, float(mean ? 1 / reduced : 1)],
-      grid: flatGrid(count),
       flops: sizeOf(x.shape),
       bytes: 4 * (sizeOf(x.shape) + count),
     };
@@ -77,14 +81,17 @@ export const expandOp = defineOp("expand", {
   gradient: ({ attributes, upstream: [dy] }) => [
     attributes.mean ? mean(dy as Tensor, attributes.axes) : sum(dy as Tensor, attributes.axes),
   ],
-  kernel: ({ outputs: [y], attributes: { axes, mean: divide } }) => {
+  kernel: ({ outputs: [y], attributes: { axes, mean: divide }, adapter }) => {
     const { outer, reduced, inner } = spans(y.shape, axes);
     const count = sizeOf(y.shape);
+    const rung =
+      inner % 4 === 0 && inVectors(outer * inner)
+        ? { entryPoint: "expandVectors", ...columnGrid(reduced, outer * inner, adapter) }
+        : { entryPoint: "expand", grid: flatGrid(count) };
     return {
       shader,
-      entryPoint: "expand",
+      ...rung,
       uniforms: [outer, reduced, inner, 1, float(divide ? 1 / reduced : 1)],
-      grid: flatGrid(count),
       flops: count,
       bytes: 4 * (count + outer * inner),
     };
@@ -107,12 +114,10 @@ export const expandReference: Reference = ([x], { attributes: { axes, mean: divi
 export const expandCases: OpCase[] = [
   { inputs: [{ shape: [3, 5] }], attributes: { shape: [3, 7, 5], axes: [1], mean: false } },
   { inputs: [{ shape: [3, 20] }], attributes: { shape: [3, 7, 5, 20], axes: [1, 2], mean: true } },
+  { inputs: [{ shape: [2, 32] }], attributes: { shape: [2, 70, 32], axes: [1], mean: false } },
 ];
 
-/** Beyond this many elements a sum is taken in two stages, so that many invocations share it. */
-const singleStage = 128;
-
-/** Sum over a run of neighbouring axes, in one stage or two; the order depends on the shape alone. */
+/** Sum over a run of neighbouring axes, in one stage, or in two so that many invocations share it; the order depends on the shape alone. */
 export const sumOp = defineOp("sum", {
   arity: 1,
   infer: ([x], { axes, keepDims }) => {
@@ -129,10 +134,11 @@ export const sumOp = defineOp("sum", {
       axes.filter((axis: number) => !(axis === 0 && hasBatch(x.shape))).map((axis: number) => x.shape[axis]),
     );
     const target = withoutAxes(x.shape, axes, keepDims);
+    if (axes.every((axis: number) => x.shape[axis] === 1)) return [reshape(x, target)];
     const stage = (from: Tensor, over: readonly number[], splits: number, isMean: boolean): Tensor =>
       apply(partialSumOp, [from], { axes: over, splits, mean: isMean });
-    if (perSample <= singleStage) return [reshape(stage(x, axes, 1, divide), target)];
-    const splits = Math.min(512, Math.ceil(Math.sqrt(perSample)));
+    const splits = splitsFor(perSample);
+    if (splits === 1) return [reshape(stage(x, axes, 1, divide), target)];
     return [reshape(stage(stage(x, axes, splits, divide), [axes[0]], 1, false), target)];
   },
   traits: { couplesBatch: reducesBatch },
@@ -143,6 +149,7 @@ export const sumReference: Reference = ([x], { attributes: { axes, mean: divide 
 
 export const sumCases: OpCase[] = [
   { inputs: [{ shape: [3, 7, 5] }], attributes: { axes: [1], keepDims: false, mean: false } },
+  { inputs: [{ shape: [3, 1, 5] }], attributes: { axes: [1], keepDims: false, mean: true } },
   { inputs: [{ shape: [3, 17, 13, 20] }], attributes: { axes: [1, 2], keepDims: false, mean: true } },
   { inputs: [{ shape: [1031] }], attributes: { axes: [0], keepDims: true, mean: false } },
   { inputs: [{ shape: [5, 11, 13, 3] }], attributes: { axes: [0, 1, 2], keepDims: false, mean: false } },

@@ -1,10 +1,11 @@
 import code from "../../shaders/unary.wgsl?raw";
 import { ShapeError } from "../errors.ts";
 import { apply, type Tensor } from "../graph.ts";
-import { flatGrid, float } from "../kernel.ts";
+import { float } from "../kernel.ts";
 import { defineOp, type KernelContext, type OpCase, type Reference, type Shader, type UniformWord } from "../op.ts";
 import { formatType, sizeOf, type TensorType } from "../types.ts";
 import { multiply } from "./binary.ts";
+import { flatRung } from "./lanes.ts";
 import { relu6Mask, reluMask } from "./masks.ts";
 
 const shader: Shader = { name: "unary", code };
@@ -20,19 +21,25 @@ const kernelOf =
     flops: number,
     words: (attributes: KernelContext["attributes"]) => UniformWord[] = () => [0, 0],
   ) =>
-  ({ outputs, attributes }: KernelContext) => {
-    const count = sizeOf(outputs[0].shape);
+  ({ outputs: [{ shape }], attributes, adapter }: KernelContext) => {
+    const count = sizeOf(shape);
+    const { items, ...rung } = flatRung(entryPoint, shape, adapter);
     return {
       shader,
-      entryPoint,
-      uniforms: [count, ...words(attributes)],
-      grid: flatGrid(count),
+      ...rung,
+      uniforms: [items, ...words(attributes)],
       flops: flops * count,
       bytes: 8 * count,
     };
   };
 
-const odd: OpCase["inputs"][] = [[{ shape: [2, 3] }], [{ shape: [1] }], [{ shape: [257] }], [{ shape: [3, 5, 7, 2] }]];
+const shapes: OpCase["inputs"][] = [
+  [{ shape: [2, 3] }],
+  [{ shape: [1] }],
+  [{ shape: [257] }],
+  [{ shape: [3, 5, 7, 2] }],
+  [{ shape: [3, 5, 7, 4] }],
+];
 
 /** max(x, 0). A NaN stays a NaN. */
 export const reluOp = defineOp("relu", {
@@ -43,7 +50,7 @@ export const reluOp = defineOp("relu", {
   traits: { epilogue: { stage: "relu" } },
 });
 export const reluReference: Reference = ([x]) => [x.data.map((value) => (value < 0 ? 0 : value))];
-export const reluCases: OpCase[] = odd.map(([x]) => ({ inputs: [{ ...x, avoid: [0] }] }));
+export const reluCases: OpCase[] = shapes.map(([x]) => ({ inputs: [{ ...x, avoid: [0] }] }));
 
 /** min(max(x, 0), 6), the activation of MobileNet (Howard et al. 2017). A NaN stays a NaN. */
 export const relu6Op = defineOp("relu6", {
@@ -54,7 +61,7 @@ export const relu6Op = defineOp("relu6", {
   traits: { epilogue: { stage: "relu6" } },
 });
 export const relu6Reference: Reference = ([x]) => [x.data.map((value) => (value < 0 ? 0 : value > 6 ? 6 : value))];
-export const relu6Cases: OpCase[] = odd.map(([x]) => ({ inputs: [{ ...x, scale: 5, avoid: [0, 6] }] }));
+export const relu6Cases: OpCase[] = shapes.map(([x]) => ({ inputs: [{ ...x, scale: 5, avoid: [0, 6] }] }));
 
 /** x · factor + offset with numbers fixed when the graph is built. */
 export const scaleOp = defineOp("scale", {
@@ -68,7 +75,7 @@ export const scaleReference: Reference = ([x], { attributes }) => {
   const offset = Math.fround(attributes.offset);
   return [x.data.map((value) => value * factor + offset)];
 };
-export const scaleCases: OpCase[] = odd.map((inputs) => ({ inputs, attributes: { factor: 0.3, offset: -1.5 } }));
+export const scaleCases: OpCase[] = shapes.map((inputs) => ({ inputs, attributes: { factor: 0.3, offset: -1.5 } }));
 
 /** x². */
 export const squareOp = defineOp("square", {
@@ -78,7 +85,7 @@ export const squareOp = defineOp("square", {
   kernel: kernelOf("square", 1),
 });
 export const squareReference: Reference = ([x]) => [x.data.map((value) => value * value)];
-export const squareCases: OpCase[] = odd.map((inputs) => ({ inputs }));
+export const squareCases: OpCase[] = shapes.map((inputs) => ({ inputs }));
 
 /** eˣ. */
 export const expOp = defineOp("exp", {
@@ -88,7 +95,7 @@ export const expOp = defineOp("exp", {
   kernel: kernelOf("exponential", 8),
 });
 export const expReference: Reference = ([x]) => [x.data.map(Math.exp)];
-export const expCases: OpCase[] = odd.map((inputs) => ({ inputs }));
+export const expCases: OpCase[] = shapes.map((inputs) => ({ inputs }));
 
 export const relu = (x: Tensor, label?: string): Tensor => apply(reluOp, [x], {}, label);
 export const relu6 = (x: Tensor, label?: string): Tensor => apply(relu6Op, [x], {}, label);
