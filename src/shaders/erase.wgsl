@@ -1,4 +1,4 @@
-// Random erasing and noise of images of 0 to 255, NHWC. One invocation per element. Bytes: 8 per element.
+// Random erasing and noise of images of 0 to 255, NHWC. One invocation per pixel. Bytes: 8 per element.
 //   erase:   y = colours[n, c] inside the box of image n (top, left, height, width in pixels), else x
 //   noise:   y = clip(x + σ[n] · z),  z the standard normal number at address[n] = (seed, stream, sample, op), lane = the
 //            element's number in its image. z = Φ⁻¹((⌊bits / 2^9⌋ + 1/2) / 2^23) by Wichura's algorithm AS 241 (1988), which
@@ -6,9 +6,7 @@
 // The generator is that of random.wgsl, repeated because every file compiles alone.
 
 struct Params {
-  count: u32,
-  perImage: u32, // elements
-  width: u32, channels: u32,
+  samples: u32, height: u32, width: u32, channels: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -18,18 +16,20 @@ struct Params {
 @group(0) @binding(4) var<storage, read> address: array<u32>;
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;
 
-override WORKGROUP: u32 = 64;
+// Pixels of a workgroup; image, row and column come from the grid.
+override COLUMNS: u32 = 16;
+override ROWS: u32 = 4;
 
-@compute @workgroup_size(WORKGROUP)
-fn erase(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let at = id.x + id.y * groups.x * WORKGROUP;
-  if (at >= params.count) { return; }
-  let image = at / params.perImage;
-  let pixel = at % params.perImage / params.channels;
-  let row = f32(pixel / params.width) - boxes[4u * image];
-  let column = f32(pixel % params.width) - boxes[4u * image + 1u];
-  let isInside = row >= 0.0 && column >= 0.0 && row < boxes[4u * image + 2u] && column < boxes[4u * image + 3u];
-  y[at] = select(x[at], colours[image * params.channels + at % params.channels], isInside);
+@compute @workgroup_size(COLUMNS, ROWS)
+fn erase(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x >= params.width || id.y >= params.height || id.z >= params.samples) { return; }
+  let at = params.channels * ((id.z * params.height + id.y) * params.width + id.x);
+  let row = f32(id.y) - boxes[4u * id.z];
+  let column = f32(id.x) - boxes[4u * id.z + 1u];
+  let isInside = row >= 0.0 && column >= 0.0 && row < boxes[4u * id.z + 2u] && column < boxes[4u * id.z + 3u];
+  for (var c = 0u; c < params.channels; c++) {
+    y[at + c] = select(x[at + c], colours[id.z * params.channels + c], isInside);
+  }
 }
 
 // The upper 32 bits of a 64-bit product, by halves of 16 bits: WGSL has no 64-bit integer.
@@ -75,20 +75,22 @@ fn inverseNormal(p: f32) -> f32 {
   return sign(q) * over / ((0.12021132975 * r + 0.7370016425) * r + 1.0);
 }
 
-@compute @workgroup_size(WORKGROUP)
-fn noise(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let at = id.x + id.y * groups.x * WORKGROUP;
-  if (at >= params.count) { return; }
-  let image = at / params.perImage;
-  let sigma = boxes[image];
-  let value = x[at];
+fn noisy(value: f32, sigma: f32, bits: u32) -> f32 {
   let isNan = (bitcast<u32>(value) & 0x7fffffffu) > 0x7f800000u;
-  if (sigma == 0.0 || isNan) {
-    y[at] = value;
-    return;
-  }
-  let a = 4u * image;
-  let bits = randomBits(address[a], address[a + 1u], address[a + 2u], address[a + 3u], at % params.perImage);
   let z = inverseNormal((f32(bits >> 9u) + 0.5) * 0x1p-23f);
-  y[at] = clamp(value + sigma * z, 0.0, 255.0);
+  return select(clamp(value + sigma * z, 0.0, 255.0), value, isNan || sigma == 0.0);
+}
+
+@compute @workgroup_size(COLUMNS, ROWS)
+fn noise(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x >= params.width || id.y >= params.height || id.z >= params.samples) { return; }
+  let lane = params.channels * (id.y * params.width + id.x);
+  let at = params.channels * params.height * params.width * id.z + lane;
+  let a = 4u * id.z;
+  let sigma = boxes[id.z];
+  for (var c = 0u; c < params.channels; c++) {
+    var bits = 0u;
+    if (sigma != 0.0) { bits = randomBits(address[a], address[a + 1u], address[a + 2u], address[a + 3u], lane + c); }
+    y[at + c] = noisy(x[at + c], sigma, bits);
+  }
 }

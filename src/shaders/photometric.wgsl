@@ -8,8 +8,7 @@
 // Bytes: 24 per pixel. FLOPs: about 20 per pixel and step.
 
 struct Params {
-  pixels: u32, // of all images
-  pixelsPerImage: u32,
+  samples: u32, height: u32, width: u32,
   steps: u32,
 }
 
@@ -19,7 +18,11 @@ struct Params {
 @group(0) @binding(3) var<storage, read> means: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 
-override WORKGROUP: u32 = 64;
+// Pixels of a workgroup; image, row and column come from the grid.
+override COLUMNS: u32 = 16;
+override ROWS: u32 = 4;
+// Bit c is set when programs may have code c. The others are compiled out: a driver may run every branch for every pixel.
+override CODES: u32 = 255;
 
 fn isNan(value: f32) -> bool {
   return (bitcast<u32>(value) & 0x7fffffffu) > 0x7f800000u;
@@ -61,44 +64,44 @@ fn turnHue(rgb: vec3f, turns: f32) -> vec3f {
   return vec3f(highest) - chroma * vec3f(share(hue, 5.0), share(hue, 3.0), share(hue, 1.0));
 }
 
-fn applyStep(rgb: vec3f, code: u32, amount: f32, mean: vec3f) -> vec3f {
-  switch (code) {
-    case 1u: { return clip(rgb + amount); }
-    case 2u: { return clip((rgb - mean) * amount + mean); }
-    case 3u: { return clip(grey(rgb) + (rgb - grey(rgb)) * amount); }
-    case 4u: { return turnHue(rgb, amount); }
-    case 5u: { return rgb + (grey(rgb) - rgb) * amount; }
-    case 6u: {
-      let size = f32(1u << (8u - min(u32(amount), 8u)));
-      return floor(rgb / size) * size;
-    }
-    case 7u: { return select(rgb, 255.0 - rgb, rgb >= vec3f(amount)); }
-    default: { return rgb; }
-  }
+fn has(code: u32) -> bool {
+  return (CODES & (1u << code)) != 0u;
 }
 
-fn run(at: u32, mean: vec3f) {
-  var rgb = vec3f(x[3u * at], x[3u * at + 1u], x[3u * at + 2u]);
-  let first = 2u * params.steps * (at / params.pixelsPerImage);
+fn applyStep(rgb: vec3f, code: u32, amount: f32, mean: vec3f) -> vec3f {
+  if (has(1u) && code == 1u) { return clip(rgb + amount); }
+  if (has(2u) && code == 2u) { return clip((rgb - mean) * amount + mean); }
+  if (has(3u) && code == 3u) { return clip(grey(rgb) + (rgb - grey(rgb)) * amount); }
+  if (has(4u) && code == 4u) { return turnHue(rgb, amount); }
+  if (has(5u) && code == 5u) { return rgb + (grey(rgb) - rgb) * amount; }
+  if (has(6u) && code == 6u) {
+    let size = f32(1u << (8u - min(u32(amount), 8u)));
+    return floor(rgb / size) * size;
+  }
+  if (has(7u) && code == 7u) { return select(rgb, 255.0 - rgb, rgb >= vec3f(amount)); }
+  return rgb;
+}
+
+fn run(id: vec3u, mean: vec3f) {
+  let at = 3u * ((id.z * params.height + id.y) * params.width + id.x);
+  var rgb = vec3f(x[at], x[at + 1u], x[at + 2u]);
+  let first = 2u * params.steps * id.z;
   for (var k = 0u; k < params.steps; k++) {
     rgb = applyStep(rgb, u32(program[first + 2u * k]), program[first + 2u * k + 1u], mean);
   }
-  y[3u * at] = rgb.x;
-  y[3u * at + 1u] = rgb.y;
-  y[3u * at + 2u] = rgb.z;
+  y[at] = rgb.x;
+  y[at + 1u] = rgb.y;
+  y[at + 2u] = rgb.z;
 }
 
-@compute @workgroup_size(WORKGROUP)
-fn apply(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let at = id.x + id.y * groups.x * WORKGROUP;
-  if (at >= params.pixels) { return; }
-  run(at, vec3f(0.0));
+@compute @workgroup_size(COLUMNS, ROWS)
+fn apply(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x >= params.width || id.y >= params.height || id.z >= params.samples) { return; }
+  run(id, vec3f(0.0));
 }
 
-@compute @workgroup_size(WORKGROUP)
-fn applyAbout(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let at = id.x + id.y * groups.x * WORKGROUP;
-  if (at >= params.pixels) { return; }
-  let image = 3u * (at / params.pixelsPerImage);
-  run(at, vec3f(means[image], means[image + 1u], means[image + 2u]));
+@compute @workgroup_size(COLUMNS, ROWS)
+fn applyAbout(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x >= params.width || id.y >= params.height || id.z >= params.samples) { return; }
+  run(id, vec3f(means[3u * id.z], means[3u * id.z + 1u], means[3u * id.z + 2u]));
 }

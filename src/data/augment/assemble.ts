@@ -1,10 +1,11 @@
 import type { FillMode } from "../../engine/ops/affine.ts";
+import type { PhotometricStep } from "../../engine/ops/photometric.ts";
 import type { ImageSize } from "../images.ts";
 import type { Range, Settings } from "./fields.ts";
 import type { CompositeLayer, GeometricLayer, Mode, Operation } from "./layer.ts";
 import { layerTypes } from "./layers.ts";
 import { augMixDepth, augMixWidth } from "./mixedLayers.ts";
-import { operationAmount, operationStep, operationsMatrix } from "./operations.ts";
+import { operationAmount, operationStep, operationSteps, operationsMatrix } from "./operations.ts";
 import { type Drawn, opsOf, pixelOp } from "./parameters.ts";
 import type { Policy } from "./policy.ts";
 import {
@@ -82,7 +83,7 @@ function addOperations(list: StageList, count: number, operations: OperationsOf,
   const { size } = list;
   list.addMatrix((drawn) => operationsMatrix(operations(drawn), size), size);
   for (let place = 0; place < count; place++) {
-    list.addStep((drawn) => operationStep(operations(drawn)[place]), kinds === "all");
+    list.addStep({ row: (drawn) => operationStep(operations(drawn)[place]), kinds: operationSteps }, kinds === "all");
     list.addStage(equaliseStage((drawn) => operationAmount(operations(drawn)[place], "equalise")));
     if (kinds === "all") list.addStage(sharpenStage((drawn) => operationAmount(operations(drawn)[place], "sharpen")));
   }
@@ -126,7 +127,11 @@ export function assemble(policy: Policy, { height, width, mode, resample }: Asse
   policy.layers.forEach(({ type, settings }, index) => {
     const layer = layerTypes[type];
     if (layer.kind === "geometric") addGeometric(list, layer, index, settings, resample);
-    else if (layer.kind === "photometric") list.addStep((drawn) => layer.step(drawn[index]), layer.aboutMean ?? false);
+    else if (layer.kind === "photometric")
+      list.addStep(
+        { row: (drawn) => layer.step(drawn[index]), kinds: [type as PhotometricStep] },
+        layer.aboutMean ?? false,
+      );
     else if (layer.kind === "randAugment")
       addOperations(list, settings.operations as number, drawnOperations(index), "all");
     else list.addStage(compositeStage(list, layer.kind, { index, settings, op: ops[index], mode }));

@@ -1,4 +1,4 @@
-import { photometricCodes } from "../../engine/ops/photometric.ts";
+import { type PhotometricStep, photometricCodes } from "../../engine/ops/photometric.ts";
 import type { CounterRandom } from "../../engine/random.ts";
 import type { ImageSize } from "../images.ts";
 import { compose, identity, type Matrix, rotationMatrix, shearMatrix, translationMatrix } from "./affine.ts";
@@ -59,6 +59,15 @@ export const operationsMatrix = (operations: readonly Operation[], size: ImageSi
 /** The photometric step of an operation: one that does nothing when it is of another kind. */
 export const operationStep = (operation: Operation | undefined): readonly [number, number] =>
   operation ? [pool[operation.name].code ?? photometricCodes.nothing, operation.amount] : [photometricCodes.nothing, 0];
+
+/** The kinds of step that the pool has. */
+export const operationSteps: readonly PhotometricStep[] = [
+  "posterise",
+  "solarise",
+  "brightness",
+  "contrast",
+  "saturation",
+];
 
 /** The amount for the op `acts`, or 0 when the operation is another. */
 export const operationAmount = (operation: Operation | undefined, acts: "equalise" | "sharpen"): number =>

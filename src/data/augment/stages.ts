@@ -5,7 +5,7 @@ import { erase, noise } from "../../engine/ops/erase.ts";
 import { separableFilter, sharpen } from "../../engine/ops/filters.ts";
 import { equalise } from "../../engine/ops/histogram.ts";
 import { cutMix, mixUp } from "../../engine/ops/mix.ts";
-import { photometric } from "../../engine/ops/photometric.ts";
+import { type PhotometricStep, photometric } from "../../engine/ops/photometric.ts";
 import type { ImageSize } from "../images.ts";
 import { compose, type Matrix, warpRow } from "./affine.ts";
 import type { Drawn, SampleAddress } from "./parameters.ts";
@@ -46,7 +46,11 @@ export interface Stage {
   readonly ownShare?: (drawn: Drawn) => number;
 }
 
-type Step = (drawn: Drawn) => readonly [number, number];
+/** A step of a photometric program, and which kinds it may be. */
+interface Step {
+  readonly row: (drawn: Drawn) => readonly [number, number];
+  readonly kinds: readonly PhotometricStep[];
+}
 
 export const warpStage = (warp: Warp): Stage => ({
   inputs: [{ shape: [8], row: (drawn) => warpRow(warp.matrix(drawn)) }],
@@ -55,8 +59,8 @@ export const warpStage = (warp: Warp): Stage => ({
 });
 
 const programStage = (steps: readonly Step[], contrast: boolean): Stage => ({
-  inputs: [{ shape: [steps.length, 2], row: (drawn) => steps.flatMap((step) => step(drawn)) }],
-  build: (x, [program]) => photometric(x, program, { contrast }),
+  inputs: [{ shape: [steps.length, 2], row: (drawn) => steps.flatMap(({ row }) => row(drawn)) }],
+  build: (x, [program]) => photometric(x, program, { contrast, steps: steps.flatMap(({ kinds }) => kinds) }),
 });
 
 export const equaliseStage = (active: (drawn: Drawn) => number): Stage => ({

@@ -1,11 +1,16 @@
 import code from "../../shaders/affineWarp.wgsl?raw";
 import { ShapeError } from "../errors.ts";
 import { apply, type Tensor } from "../graph.ts";
-import { flatGrid, float } from "../kernel.ts";
+import { float } from "../kernel.ts";
 import { defineOp, type OpCase, type Reference, type ReferenceTensor, type Shader } from "../op.ts";
 import { formatType, sizeOf } from "../types.ts";
 
 const shader: Shader = { name: "affineWarp", code };
+
+/** The grid of a kernel with one invocation per pixel, in workgroups of 16 × 4 pixels of one image. */
+export function pixelGrid(width: number, height: number, samples: number): readonly [number, number, number] {
+  return samples === 0 ? [0, 0, 0] : [Math.ceil(width / 16), Math.ceil(height / 4), samples];
+}
 
 /** What lies beyond the border; see {@link foldCoordinate}. The order is the shader's. */
 export const fillModes = ["reflect", "nearest", "constant", "wrap"] as const;
@@ -81,16 +86,13 @@ export const affineWarpOp = defineOp("affineWarp", {
     return {
       shader,
       entryPoint: "warp",
-      uniforms: [
-        pixels,
-        ...x.shape.slice(1),
-        height,
-        width,
-        fillModes.indexOf(fill),
-        Number(interpolation === "nearest"),
-        float(fillValue),
-      ],
-      grid: flatGrid(pixels),
+      overrides: {
+        CHANNELS: x.shape[3],
+        FILL: fillModes.indexOf(fill),
+        NEAREST: Number(interpolation === "nearest"),
+      },
+      uniforms: [...x.shape.slice(0, 3), height, width, float(fillValue)],
+      grid: pixelGrid(width, height, x.shape[0]),
       flops: pixels * (20 + 8 * x.shape[3]),
       bytes: 4 * (sizeOf(x.shape) + sizeOf(y.shape) + 8 * x.shape[0]),
     };

@@ -1,10 +1,11 @@
 import code from "../../shaders/erase.wgsl?raw";
 import { ShapeError } from "../errors.ts";
 import { apply, type Tensor } from "../graph.ts";
-import { bindInput, bindOutput, flatGrid } from "../kernel.ts";
+import { bindInput, bindOutput } from "../kernel.ts";
 import { type Binding, defineOp, type KernelContext, type OpCase, type Reference, type Shader } from "../op.ts";
 import { randomBitsAt } from "../random.ts";
 import { formatType, sizeOf, type TensorType } from "../types.ts";
+import { pixelGrid } from "./affine.ts";
 
 const shader: Shader = { name: "erase", code };
 
@@ -22,9 +23,9 @@ const kernelOf =
   ({ inputs: [x] }: KernelContext) => ({
     shader,
     entryPoint,
-    uniforms: [sizeOf(x.shape), sizeOf(x.shape.slice(1)), x.shape[2], x.shape[3]],
+    uniforms: x.shape,
     bindings,
-    grid: flatGrid(sizeOf(x.shape)),
+    grid: pixelGrid(x.shape[2], x.shape[1], x.shape[0]),
     flops: 8 * sizeOf(x.shape),
     bytes: 8 * sizeOf(x.shape),
   });

@@ -1,9 +1,10 @@
 import code from "../../shaders/photometric.wgsl?raw";
 import { ShapeError } from "../errors.ts";
 import { apply, type Tensor } from "../graph.ts";
-import { bindInput, bindOutput, flatGrid } from "../kernel.ts";
-import { defineOp, type OpCase, type Reference, type Shader } from "../op.ts";
+import { bindInput, bindOutput } from "../kernel.ts";
+import { type Attributes, defineOp, type OpCase, type Reference, type Shader } from "../op.ts";
 import { formatType, sizeOf, type TensorType } from "../types.ts";
+import { pixelGrid } from "./affine.ts";
 import { mean } from "./reduce.ts";
 
 const shader: Shader = { name: "photometric", code };
@@ -88,20 +89,24 @@ function infer([x, program, means]: readonly TensorType[]): TensorType[] {
   return [x];
 }
 
+/** The codes that programs may have, as bits; all when nothing is said. */
+const codesOf = ({ codes }: Attributes): number => (codes as number | undefined) ?? 255;
+
 const defineWith = (name: string, arity: 2 | 3, entryPoint: string) =>
   defineOp(name, {
     arity,
     infer,
-    kernel: ({ inputs: [x, program] }) => {
+    kernel: ({ inputs: [x, program], attributes }) => {
       const [samples, height, width] = x.shape;
       const pixels = samples * height * width;
       const steps = program.shape[1];
       return {
         shader,
         entryPoint,
-        uniforms: [pixels, height * width, steps],
+        overrides: { CODES: codesOf(attributes) },
+        uniforms: [samples, height, width, steps],
         bindings: [bindInput(0), bindInput(1), arity === 3 ? bindInput(2) : null, bindOutput(0)],
-        grid: flatGrid(pixels),
+        grid: pixelGrid(width, height, samples),
         flops: 20 * steps * pixels,
         bytes: 24 * pixels,
       };
@@ -114,7 +119,7 @@ export const photometricOp = defineWith("photometric", 2, "apply");
 /** The same with means [N, 3], about which `contrast` turns. */
 export const photometricAboutOp = defineWith("photometricAbout", 3, "applyAbout");
 
-export const photometricReference: Reference = ([x, program, means]) => {
+export const photometricReference: Reference = ([x, program, means], { attributes }) => {
   const [samples, height, width] = x.shape;
   const steps = program.shape[1];
   const result = new Float64Array(sizeOf(x.shape));
@@ -126,7 +131,8 @@ export const photometricReference: Reference = ([x, program, means]) => {
     let rgb: Colour = [x.data[3 * pixel], x.data[3 * pixel + 1], x.data[3 * pixel + 2]];
     for (let step = 0; step < steps; step++) {
       const at = 2 * (image * steps + step);
-      rgb = photometricStep(rgb, Math.trunc(program.data[at]), program.data[at + 1], about);
+      const code = Math.trunc(program.data[at]);
+      if ((codesOf(attributes) >> code) & 1) rgb = photometricStep(rgb, code, program.data[at + 1], about);
     }
     result.set(rgb, 3 * pixel);
   }
@@ -155,9 +161,18 @@ export const photometricAboutCases = cases.map(({ inputs, differentiate }) => ({
 
 /**
  * A program on x [N, H, W, 3] of 0 to 255. With `contrast` the first step may turn about the mean of each image and channel,
- * which is then computed before. Throws a ShapeError unless program is [N, steps, 2].
+ * which is then computed before. `steps` names those that programs may have, all by default; the others do nothing and cost
+ * nothing. Throws a ShapeError unless program is [N, steps, 2].
  */
-export const photometric = (x: Tensor, program: Tensor, { contrast = false } = {}, label?: string): Tensor =>
-  contrast
-    ? apply(photometricAboutOp, [x, program, mean(x, [1, 2])], {}, label)
-    : apply(photometricOp, [x, program], {}, label);
+export function photometric(
+  x: Tensor,
+  program: Tensor,
+  { contrast = false, steps }: { readonly contrast?: boolean; readonly steps?: readonly PhotometricStep[] } = {},
+  label?: string,
+): Tensor {
+  const codes = steps?.reduce((bits, step) => bits | (1 << photometricCodes[step]), 1);
+  const attributes = codes === undefined ? {} : { codes };
+  return contrast
+    ? apply(photometricAboutOp, [x, program, mean(x, [1, 2])], attributes, label)
+    : apply(photometricOp, [x, program], attributes, label);
+}
