@@ -14,7 +14,7 @@ import { predictAll } from "../../nn/networkTraining.ts";
 import { renderReport } from "../../report/report.ts";
 import type { ReportData } from "../../report/types.ts";
 import { type CommandContext, defineCommand } from "../command.ts";
-import { pixelSource } from "../dataset.ts";
+import { dataOptions, pixelSource } from "../dataset.ts";
 import { withDevice } from "../device.ts";
 import { readClassifier } from "../model.ts";
 import { explainTest, testPredictions } from "../practical/explaining.ts";
@@ -29,6 +29,9 @@ const defaults = {
 
 interface Settings {
   readonly data?: string;
+  readonly root?: string;
+  readonly cache?: string;
+  readonly cacheLimit: number;
   readonly weights?: string;
   readonly split?: string;
   readonly out: string;
@@ -45,16 +48,11 @@ interface Settings {
 
 export const command = defineCommand({
   name: "practical",
-  summary: "the whole job: train, evaluate, explain, and write a report",
-  usage: "[--data DIR --weights FILE] [--out DIR] [options]",
+  summary: "the whole job: train, evaluate, explain, and write a report; without --data on petals",
+  usage: "[--data NAME|DIR|FILE [--root DIR] --weights FILE] [--out DIR] [options]",
   positionals: [],
   options: {
-    data: {
-      type: "path",
-      exists: "folder",
-      placeholder: "DIR",
-      help: "photographs in DIR/<class>/; without it, petals drawn by the program",
-    },
+    ...dataOptions,
     weights: {
       type: "path",
       exists: "file",
@@ -85,7 +83,8 @@ export const command = defineCommand({
       "the practical on photographs",
     ],
   ],
-  async run({ lr, explain, ...args }, context) {
+  async run({ lr, explain, data, ...rest }, context) {
+    const args = { ...rest, data: data === "petals" ? undefined : data };
     if (args.weights !== undefined && args.data === undefined)
       throw new UsageError("--weights needs --data DIR; petals are learned from scratch");
     if (args.split !== undefined && args.data === undefined) throw new UsageError("--split needs --data DIR");
@@ -159,9 +158,13 @@ async function runPractical(
 }
 
 async function loadMaterial(settings: Settings, { terminal }: CommandContext): Promise<Material> {
-  const { data, size, resize, strict } = settings;
+  const { data, size, resize, strict, cache, cacheLimit } = settings;
   if (data === undefined) return drawPetals(settings.seed, terminal);
-  return loadPhotographs({ ...settings, data }, { inputSize: [size, size], resize, strict }, terminal);
+  return loadPhotographs(
+    { ...settings, data },
+    { inputSize: [size, size], resize, strict, cache, cacheLimit },
+    terminal,
+  );
 }
 
 async function train(
@@ -244,13 +247,15 @@ function reportData({
 
 /** The command that repeats the run, every choice spelled out. */
 function commandLine(settings: Settings): string {
-  const { data, weights, split, size, resize, seed, epochs, batch, learningRate, count, steps, strict } = settings;
+  const { data, root, weights, split, size, resize, seed, epochs, batch, learningRate, count, steps, strict } =
+    settings;
   const photographs =
     data === undefined
       ? []
       : [
           "--data",
           data,
+          ...(root ? ["--root", root] : []),
           ...(weights ? ["--weights", weights] : []),
           ...(split ? ["--split", split] : []),
           "--size",
