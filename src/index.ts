@@ -2,6 +2,10 @@
  * Tepal's core: what a browser imports. It has no dependency and touches nothing when it is loaded; a device comes from
  * `Device.open(await navigator.gpu.requestAdapter())`, or `Device.adopt(device)` where the host has one.
  */
+export { Augmentation } from "./data/augment/augmentation.ts";
+export { Augmenter } from "./data/augment/augmenter.ts";
+export { invertHeatmap } from "./data/augment/heatmap.ts";
+export { builtInPolicies, PolicyBuilder, parsePolicy, policyToJson } from "./data/augment/policy.ts";
 export { gradients } from "./engine/autodiff.ts";
 export { type CompileOptions, compile } from "./engine/compile.ts";
 export { Device } from "./engine/device.ts";

@@ -1,120 +1,182 @@
-/** Photographs in class folders as commands use them: parts, classes in the model's order, progress, broken ones by name. */
-import { batchPixels, type LabelledImages } from "../data/datasets.ts";
-import {
-  type BrokenImage,
-  type ClassFolders,
-  type LoadedDataset,
-  listedFiles,
-  loadFiles,
-  readSplitFile,
-  scanClassFolders,
-} from "../data/folders.node.ts";
+/** Data sets as commands use them: parts, classes in the model's order, progress, broken images by name. */
+import { gatherPixels, type LabelledImages } from "../data/datasets.ts";
+import { folderDataset, listedFiles, readSplitFile, scanClassFolders } from "../data/folders.node.ts";
+import { DATASET_NAMES, openDataset } from "../data/loaders.node.ts";
+import { type ImageDataset, PART_NAMES, type PartName } from "../data/loaders.ts";
+import { type BrokenImage, type LoadedDataset, loadImages } from "../data/loadImages.node.ts";
 import type { ResizeMode } from "../data/resize.ts";
 import { stratifiedSplit } from "../data/splits.ts";
 import { DataError, UsageError } from "../engine/errors.ts";
 import type { LabelledPixelSource } from "../nn/features.ts";
+import type { OptionSpec } from "./options.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** Files of one folder, chosen and labelled, not yet decoded. */
+/** Images of one data set, chosen and labelled, not yet decoded. */
 export interface Part {
-  readonly folder: string;
-  readonly folders: ClassFolders;
+  readonly dataset: ImageDataset;
+  readonly indices: readonly number[];
 }
 
-/** Share of each class that validates when neither `--val` nor `--split` says which photographs do. */
+/** Share of each class that validates when neither `--val`, `--split` nor the data set says which images do. */
 export const VALIDATION_SHARE = 0.2;
 
 export interface TrainingParts {
-  readonly classNames: string[];
+  readonly classNames: readonly string[];
   readonly train: Part;
   readonly validation: Part;
-  /** Files kept for a later test: those of a split file. */
+  /** Images kept for a later test: those of a split file or of the publisher's test part. */
   readonly test: readonly string[];
 }
+
+/** The options by which commands name their data. */
+export const dataOptions = {
+  data: {
+    type: "string",
+    placeholder: "NAME|DIR|FILE",
+    help: `${DATASET_NAMES.join(", ")}, photographs in DIR/<class>/, or a list: lines "path label", or .csv`,
+  },
+  root: {
+    type: "path",
+    exists: "folder",
+    placeholder: "DIR",
+    help: "the files of flowers102 or cifar10, or where a list's paths start",
+  },
+  cache: { type: "path", placeholder: "DIR", help: "keep decoded pictures here for the next run" },
+  cacheLimit: { type: "integer", min: 1, default: 1024, placeholder: "MIB", help: "the most that --cache may hold" },
+} as const satisfies Record<string, OptionSpec>;
 
 const listed = (names: readonly string[]): string =>
   names.length > 6 ? `${names.slice(0, 6).join(", ")} and ${names.length - 6} more` : names.join(", ");
 
+/** Every image of a data set. */
+export const wholePart = (dataset: ImageDataset): Part => ({
+  dataset,
+  indices: dataset.items.map((_, index) => index),
+});
+
+/** The images of these names. Throws DataError naming those that the data set has not. */
+export function namedPart(dataset: ImageDataset, names: readonly string[]): Part {
+  const places = new Map(dataset.items.map(({ name }, index) => [name, index]));
+  const missing = names.filter((name) => !places.has(name));
+  if (missing.length > 0)
+    throw new DataError(
+      `${dataset.name}: expected ${listed(missing)}, found no such images; use the data that the model was trained with`,
+    );
+  return { dataset, indices: names.map((name) => places.get(name)!) };
+}
+
 /**
- * The files with their labels as places in `classNames`.
- * @throws DataError unless the folders are exactly these classes, in whatever order.
+ * The part with its labels as places in `classNames`.
+ * @throws DataError unless the data set has exactly these classes, in whatever order.
  */
-export function alignClasses(folders: ClassFolders, classNames: readonly string[], where: string): ClassFolders {
-  const unknown = folders.classNames.filter((name) => !classNames.includes(name));
-  const missing = classNames.filter((name) => !folders.classNames.includes(name));
+export function alignClasses({ dataset, indices }: Part, classNames: readonly string[], where = dataset.name): Part {
+  const unknown = dataset.classNames.filter((name) => !classNames.includes(name));
+  const missing = classNames.filter((name) => !dataset.classNames.includes(name));
   if (unknown.length > 0 || missing.length > 0) {
     const found = [
       missing.length > 0 ? `no ${listed(missing)}` : "",
       unknown.length > 0 ? `also ${listed(unknown)}` : "",
     ];
     throw new DataError(
-      `${where}: expected the class folders ${listed(classNames)}, found ${found.filter(Boolean).join(", and ")}; use data of the same classes`,
+      `${where}: expected the classes ${listed(classNames)}, found ${found.filter(Boolean).join(", and ")}; use data of the same classes`,
     );
   }
-  const places = folders.classNames.map((name) => classNames.indexOf(name));
-  const files = folders.files.map(({ path, label }) => ({ path, label: places[label] }));
-  return { classNames: [...classNames], files };
+  const places = dataset.classNames.map((name) => classNames.indexOf(name));
+  const items = dataset.items.map(({ name, label }) => ({ name, label: places[label] }));
+  return { dataset: { ...dataset, classNames: [...classNames], items }, indices };
+}
+
+export interface DataChoice {
+  readonly data: string;
+  readonly root?: string;
+  readonly split?: string;
+  readonly seed: number;
+}
+
+/** The files that a split file lists, as a data set with parts. Throws FileError, DataError as `readSplitFile`. */
+export async function splitDataset(split: string, folder: string): Promise<ImageDataset> {
+  const { classes, ...files } = await readSplitFile(split, folder);
+  const dataset = folderDataset(
+    folder,
+    listedFiles(
+      classes,
+      PART_NAMES.flatMap((name) => files[name]),
+    ),
+  );
+  const starts = { train: 0, validation: files.train.length, test: files.train.length + files.validation.length };
+  const indices = (name: PartName): number[] => files[name].map((_, index) => starts[name] + index);
+  return { ...dataset, parts: { train: indices("train"), validation: indices("validation"), test: indices("test") } };
+}
+
+/** The data set that the options name, with the split file's parts where one is given. */
+export function openChoice({ data, root, split, seed }: DataChoice): Promise<ImageDataset> {
+  if (split === undefined) return openDataset(data, { root, seed });
+  if (DATASET_NAMES.includes(data))
+    throw new UsageError(`--split lists files of a folder; ${data} has parts of its own, leave --split out`);
+  return splitDataset(split, data);
+}
+
+/** Images of `indices` cut into two by a share of each class, from the seed. */
+export function cutPart({ dataset, indices }: Part, share: number, seed: number): readonly [kept: Part, cut: Part] {
+  const labels = indices.map((index) => dataset.items[index].label);
+  const split = stratifiedSplit(labels, { validation: share, test: 0, seed });
+  const choose = (chosen: readonly number[]): Part => ({ dataset, indices: chosen.map((place) => indices[place]) });
+  return [choose(split.train), choose(split.validation)];
 }
 
 /**
- * Which photographs train and which validate: by a split file, by a second folder, or a stratified split by seed.
- * @throws UsageError when both are given; DataError, FileError for what they hold.
+ * Which images train and which validate: by a split file, by the publisher's parts, by a second folder, or a stratified split by
+ * seed. The publisher's test part is only named, never read.
+ * @throws UsageError when `val` and `split` are both given; DataError, FileError for what they hold.
  */
-export async function trainingParts(options: {
-  readonly data: string;
-  readonly val?: string;
-  readonly split?: string;
-  readonly seed: number;
-}): Promise<TrainingParts> {
-  const { data, val, split, seed } = options;
+export async function trainingParts(options: DataChoice & { readonly val?: string }): Promise<TrainingParts> {
+  const { val, split, seed } = options;
   if (val !== undefined && split !== undefined)
     throw new UsageError("expected one of --val and --split, found both; leave one out");
-  const part = (folder: string, folders: ClassFolders): Part => ({ folder, folders });
-  if (split !== undefined) {
-    const { classes, train, validation, test } = await readSplitFile(split, data);
-    if (validation.length === 0)
-      throw new DataError(`${split}: expected "validation" to list photographs, found none; add some or use --val`);
-    return {
-      classNames: classes,
-      train: part(data, listedFiles(classes, train)),
-      validation: part(data, listedFiles(classes, validation)),
-      test,
-    };
-  }
-  const all = await scanClassFolders(data);
-  const { classNames } = all;
+  const dataset = await openChoice(options);
+  const { classNames, parts } = dataset;
   if (classNames.length < 2)
-    throw new DataError(`${data}: expected two class folders or more, found ${listed(classNames)}; add another class`);
+    throw new DataError(
+      `${dataset.name}: expected two class folders or more, found ${listed(classNames)}; add another class`,
+    );
+  if (split !== undefined && parts?.validation?.length === 0)
+    throw new DataError(`${split}: expected "validation" to list photographs, found none; add some or use --val`);
+  const test = (parts?.test ?? []).map((index) => dataset.items[index].name);
+  const train: Part = parts?.train ? { dataset, indices: parts.train } : wholePart(dataset);
   if (val !== undefined) {
-    const validation = alignClasses(await scanClassFolders(val), classNames, val);
-    return { classNames, train: part(data, all), validation: part(val, validation), test: [] };
+    const folders = await scanClassFolders(val);
+    const validation = alignClasses(wholePart(folderDataset(val, folders)), classNames, val);
+    return { classNames, train, validation, test };
   }
-  const labels = all.files.map(({ label }) => label);
-  const indices = stratifiedSplit(labels, { validation: VALIDATION_SHARE, test: 0, seed });
-  const choose = (chosen: readonly number[]) =>
-    part(data, { classNames, files: chosen.map((index) => all.files[index]) });
-  return { classNames, train: choose(indices.train), validation: choose(indices.validation), test: [] };
+  if (parts?.validation && parts.validation.length > 0)
+    return { classNames, train, validation: { dataset, indices: parts.validation }, test };
+  const [kept, validation] = cutPart(train, VALIDATION_SHARE, seed);
+  return { classNames, train: kept, validation, test };
 }
 
 export interface DecodeOptions {
   readonly inputSize: readonly [height: number, width: number];
   readonly resize: ResizeMode;
   readonly strict: boolean;
+  /** The folder of decoded pictures, and its limit in MiB. */
+  readonly cache?: string;
+  readonly cacheLimit?: number;
 }
 
 /**
- * Decodes a part with a progress bar, and warns of each photograph that had to be skipped.
+ * Decodes a part with a progress bar, and warns of each image that had to be skipped.
  * @throws DataError when too many are broken, or, with `strict`, FileError at the first.
  */
 export async function loadPart(
-  { folder, folders }: Part,
-  { inputSize: [height, width], resize, strict }: DecodeOptions,
+  { dataset, indices }: Part,
+  { inputSize: [height, width], resize, strict, cache, cacheLimit = 1024 }: DecodeOptions,
   terminal: Terminal,
   label: string,
 ): Promise<LoadedDataset> {
-  const progress = terminal.progress(label, folders.files.length);
+  const progress = terminal.progress(label, indices.length);
   const onProgress = (done: number) => progress.update(done);
-  const loaded = await loadFiles(folder, folders, { height, width, resize, strict, onProgress });
+  const kept = cache === undefined ? undefined : { folder: cache, maxBytes: cacheLimit * 2 ** 20 };
+  const loaded = await loadImages(dataset, indices, { height, width, resize, strict, cache: kept, onProgress });
   progress.finish();
   for (const { path, reason } of loaded.broken) terminal.warn(`skipped ${path}: ${reason}`);
   return loaded;
@@ -132,27 +194,24 @@ function sliceImages(images: LabelledImages, from: number, to: number): Labelled
 }
 
 /**
- * Decodes what trains and what validates. Parts of one folder are read together, so that the share of broken photographs that
- * is tolerated is one of the whole data set, not of a small part.
+ * Decodes what trains and what validates. Parts of one data set are read together, so that an archive is read once and the share
+ * of broken images that is tolerated is one of both, not of a small part.
  * @throws as `loadPart`
  */
 export async function loadTrainingParts(
-  { train, validation }: TrainingParts,
+  { train, validation }: Pick<TrainingParts, "train" | "validation">,
   options: DecodeOptions,
   terminal: Terminal,
 ): Promise<{ train: LabelledImages; validation: LabelledImages; broken: BrokenImage[] }> {
-  if (train.folder !== validation.folder) {
+  if (train.dataset !== validation.dataset) {
     const first = await loadPart(train, options, terminal, "reading training photographs");
     const second = await loadPart(validation, options, terminal, "reading validation photographs");
     return { train: first.images, validation: second.images, broken: [...first.broken, ...second.broken] };
   }
-  const { classNames, files } = train.folders;
-  const together: Part = {
-    folder: train.folder,
-    folders: { classNames, files: [...files, ...validation.folders.files] },
-  };
+  const { dataset } = train;
+  const together: Part = { dataset, indices: [...train.indices, ...validation.indices] };
   const { images, broken } = await loadPart(together, options, terminal, "reading photographs");
-  const trains = new Set(files.map(({ path }) => path));
+  const trains = new Set(train.indices.map((index) => dataset.items[index].name));
   const count = images.names.filter((name) => trains.has(name)).length;
   return {
     train: sliceImages(images, 0, count),
@@ -161,9 +220,10 @@ export async function loadTrainingParts(
   };
 }
 
-/** Decoded photographs as networks read them. */
+/** Decoded photographs as networks read them: bytes where they are bytes. */
 export const pixelSource = (images: LabelledImages): LabelledPixelSource => ({
   count: images.labels.length,
   labels: images.labels,
-  batch: (indices) => batchPixels(images, indices),
+  dtype: images.pixels instanceof Uint8Array ? "u8" : "f32",
+  batch: (indices) => gatherPixels(images, indices),
 });

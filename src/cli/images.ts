@@ -38,7 +38,10 @@ export async function loadImages(
     await decoder.close();
   }
   for (const { reason } of broken) context.terminal.warn(reason);
-  if (files.length === 0) throw new FileError(`expected at least one readable image, found none of ${paths.length}; ${broken[0]?.reason ?? "give an image"}`);
+  if (files.length === 0)
+    throw new FileError(
+      `expected at least one readable image, found none of ${paths.length}; ${broken[0]?.reason ?? "give an image"}`,
+    );
   if (broken.length > 0) context.setExitCode(new FileError("").exitCode);
   const pixels = new Float32Array(parts.length * height * width * 3);
   parts.forEach((part, index) => {

@@ -17,9 +17,12 @@ const commands: Registry = {
   evaluate: () => import("./commands/evaluate.ts"),
   practical: () => import("./commands/practical.ts"),
   weights: () => import("./commands/weights.ts"),
+  data: () => import("./commands/data.ts"),
   doctor: () => import("./commands/doctor.ts"),
   kernels: () => import("./commands/kernels.ts"),
   verify: () => import("./commands/verify.ts"),
+  augment: () => import("./commands/augment.ts"),
+  "augment-verify": () => import("./commands/augmentVerify.ts"),
 };
 
 const exitCodes: readonly (readonly [string, string])[] = [

@@ -22,13 +22,15 @@ export function selectImages(images: LabelledImages, indices: ArrayLike<number>)
   };
 }
 
-function gatherPixels(images: LabelledImages, order: number[]): Uint8Array | Float32Array {
+/** A batch [indices.length, height, width, 3] of 0 to 255 as the images are stored: bytes stay bytes. */
+export function gatherPixels(images: LabelledImages, indices: ArrayLike<number>): Uint8Array | Float32Array {
   const size = images.height * images.width * 3;
-  const pixels =
-    images.pixels instanceof Uint8Array ? new Uint8Array(order.length * size) : new Float32Array(order.length * size);
-  order.forEach((index, place) => {
-    pixels.set(images.pixels.subarray(index * size, (index + 1) * size), place * size);
-  });
+  const length = indices.length * size;
+  const pixels = images.pixels instanceof Uint8Array ? new Uint8Array(length) : new Float32Array(length);
+  for (let place = 0; place < indices.length; place++) {
+    const start = indices[place] * size;
+    pixels.set(images.pixels.subarray(start, start + size), place * size);
+  }
   return pixels;
 }
 

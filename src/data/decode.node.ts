@@ -5,6 +5,7 @@ import { createRequire } from "node:module";
 import { FileError } from "../engine/errors.ts";
 import { checkJpegHeader, checkWebpHeader, detectFormat } from "./imageHeaders.ts";
 import { compositeOverWhite, type Image, type ImageSize } from "./images.ts";
+import { contentName, type ImageContent } from "./loaders.ts";
 import { decodePng } from "./png.node.ts";
 import { fitImage, type ResizeMode } from "./resize.ts";
 
@@ -135,23 +136,41 @@ export interface DecodeTarget extends ImageSize {
 }
 
 /**
- * Reads and decodes one file.
- * @throws FileError naming the file when it is missing, unreadable, or as `decodeImage` says
+ * The bytes of an image file.
+ * @throws FileError naming the file when it is missing, a folder, unreadable, or larger than 512 MiB
  */
-export async function readImage(path: string): Promise<Image> {
-  let bytes: Uint8Array;
+export async function readImageBytes(path: string): Promise<Uint8Array> {
   try {
     const { size } = await stat(path);
     if (size > MAX_FILE_BYTES)
       throw new Error(`has ${size} bytes, more than the limit of ${MAX_FILE_BYTES}; make it smaller`);
-    bytes = await readFile(path);
+    return await readFile(path);
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code;
     if (code === "ENOENT") throw new FileError(`${path}: expected an image, but there is no such file; check the path`);
     if (code === "EISDIR") throw new FileError(`${path}: expected an image, but it is a folder; name a file inside it`);
     throw nameError(path, cause);
   }
-  return decodeImage(bytes, path);
+}
+
+/**
+ * Reads and decodes one file.
+ * @throws FileError as `readImageBytes` and `decodeImage`
+ */
+export async function readImage(path: string): Promise<Image> {
+  return decodeImage(await readImageBytes(path), path);
+}
+
+/** What identifies an image: the bytes of its file, or its pixels where it never was one. Throws FileError as `readImageBytes`. */
+export async function contentBytes(content: ImageContent): Promise<Uint8Array> {
+  if (typeof content === "string") return readImageBytes(content);
+  return "bytes" in content ? content.bytes : content.image.data;
+}
+
+/** The picture of a content whose bytes are at hand. Throws FileError as `decodeImage`. */
+export function decodeContent(content: ImageContent, bytes: Uint8Array): Image | Promise<Image> {
+  if (typeof content !== "string" && "image" in content) return content.image;
+  return decodeImage(bytes, contentName(content));
 }
 
 /**

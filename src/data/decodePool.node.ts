@@ -8,21 +8,38 @@ import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import { FileError } from "../engine/errors.ts";
-import { type DecodeTarget, readFitted } from "./decode.node.ts";
+import type { CacheOptions } from "./cache.node.ts";
+import type { DecodeTarget } from "./decode.node.ts";
+import { createWork, type DecodeJob, type ImageFacts, type JobResult } from "./decodeJob.node.ts";
 import type { WorkerAnswer } from "./decodeWorker.node.ts";
+import { contentName, type ImageContent } from "./loaders.ts";
 
 export interface DecoderOptions extends DecodeTarget {
   /** Worker threads; 0 decodes on the calling thread. Default: the cores, at most 4. */
   threads?: number;
+  /** Where decoded pictures are kept for the next time; without it they are not. */
+  cache?: Omit<CacheOptions, "writers">;
 }
 
 /** One file's float32 [height, width, 3] of 0 to 255, or why there is none. */
 export type DecodedFile = { path: string; pixels: Float32Array } | { path: string; error: FileError };
 
+/** One image's facts, or why there are none. */
+export type InspectedFile = { path: string; facts: ImageFacts } | { path: string; error: FileError };
+
+/** Images as paths, bytes of files, or pixels; asked for no faster than they are decoded. */
+export type ImageContents = Iterable<ImageContent> | AsyncIterable<ImageContent>;
+
 export interface Decoder {
-  /** The files in the order given; a broken one gives an `error` and the others go on. */
-  decode(paths: readonly string[]): AsyncIterable<DecodedFile>;
+  /** The images in the order given; a broken one gives an `error` and the others go on. What `contents` throws is thrown. */
+  decode(contents: ImageContents): AsyncIterable<DecodedFile>;
   /** Ends the threads. Files still being decoded end with an error. */
+  close(): Promise<void>;
+}
+
+export interface Inspector {
+  /** Decodes each image and says what it is, in the order given. */
+  inspect(contents: ImageContents): AsyncIterable<InspectedFile>;
   close(): Promise<void>;
 }
 
@@ -64,34 +81,41 @@ function locateWorker(): Promise<URL | undefined> {
   return workerFile;
 }
 
-interface Task {
-  path: string;
-  finish(result: DecodedFile): void;
+type Finished<T> = { path: string; value: T } | { path: string; error: FileError };
+
+interface Task<T> {
+  content: ImageContent;
+  finish(result: Finished<T>): void;
 }
 
-class DecodePool implements Decoder {
-  private readonly threads: number;
-  private readonly target: DecodeTarget;
-  private readonly queue: Task[] = [];
+const defaultThreads = (): number => Math.min(availableParallelism(), 4);
+
+/** Threads that do one job on images, in turn and ahead of whoever takes the results. */
+class DecodePool<J extends DecodeJob> {
+  private readonly queue: Task<JobResult<J>>[] = [];
   private readonly idle: Worker[] = [];
-  private readonly busy = new Map<Worker, Task>();
+  private readonly busy = new Map<Worker, Task<JobResult<J>>>();
+  private readonly work: (content: ImageContent) => Promise<JobResult<J>>;
   private started?: Promise<void>;
   private closed = false;
 
-  constructor({ threads, ...target }: DecoderOptions) {
-    this.threads = threads ?? Math.min(availableParallelism(), 4);
-    this.target = { height: target.height, width: target.width, resize: target.resize };
+  constructor(
+    private readonly job: J,
+    private readonly threads: number,
+  ) {
+    this.work = createWork(job);
   }
 
-  async *decode(paths: readonly string[]): AsyncIterable<DecodedFile> {
+  async *run(contents: ImageContents): AsyncGenerator<Finished<JobResult<J>>> {
     this.started ??= this.start();
     await this.started;
-    const ahead: Promise<DecodedFile>[] = [];
+    const ahead: Promise<Finished<JobResult<J>>>[] = [];
     const limit = Math.max(this.threads * READ_AHEAD, 1);
-    for (let next = 0; next < paths.length || ahead.length > 0; ) {
-      while (next < paths.length && ahead.length < limit) ahead.push(this.submit(paths[next++]));
-      yield await ahead.shift()!;
+    for await (const content of contents) {
+      ahead.push(this.submit(content));
+      if (ahead.length >= limit) yield await ahead.shift()!;
     }
+    for (const result of ahead) yield await result;
   }
 
   async close(): Promise<void> {
@@ -116,7 +140,7 @@ class DecodePool implements Decoder {
     return new Promise((resolve) => {
       let worker: Worker;
       try {
-        worker = new Worker(file, { workerData: this.target, execArgv: [] });
+        worker = new Worker(file, { workerData: this.job, execArgv: [] });
       } catch {
         resolve();
         return;
@@ -136,12 +160,13 @@ class DecodePool implements Decoder {
     });
   }
 
-  private submit(path: string): Promise<DecodedFile> {
+  private submit(content: ImageContent): Promise<Finished<JobResult<J>>> {
     if (this.closed) {
+      const path = contentName(content);
       return Promise.resolve({ path, error: new FileError(`${path}: the decoder is closed; create another`) });
     }
     return new Promise((finish) => {
-      const task = { path, finish };
+      const task = { content, finish };
       if (this.idle.length + this.busy.size === 0) {
         this.decodeHere(task);
       } else {
@@ -157,7 +182,7 @@ class DecodePool implements Decoder {
       const task = this.queue.shift()!;
       this.busy.set(worker, task);
       worker.ref(); // work in flight keeps the process alive, an idle thread does not
-      worker.postMessage(task.path);
+      worker.postMessage(task.content);
     }
   }
 
@@ -170,8 +195,9 @@ class DecodePool implements Decoder {
     }
     worker.unref();
     this.idle.push(worker);
-    if (task && "pixels" in answer) task.finish({ path: task.path, pixels: answer.pixels });
-    else if (task && "message" in answer) task.finish({ path: task.path, error: new FileError(answer.message) });
+    const path = task ? contentName(task.content) : "";
+    if (task && "value" in answer) task.finish({ path, value: answer.value as JobResult<J> });
+    else if (task && "message" in answer) task.finish({ path, error: new FileError(answer.message) });
     this.dispatch();
   }
 
@@ -195,22 +221,45 @@ class DecodePool implements Decoder {
     for (const task of this.queue.splice(0)) this.decodeHere(task);
   }
 
-  private decodeHere({ path, finish }: Task): void {
-    readFitted(path, this.target).then(
-      (pixels) => finish({ path, pixels }),
+  private decodeHere({ content, finish }: Task<JobResult<J>>): void {
+    const path = contentName(content);
+    this.work(content).then(
+      (value) => finish({ path, value }),
       (error: FileError) => finish({ path, error }),
     );
   }
 
-  private fail({ path, finish }: Task, reason: string): void {
+  private fail({ content, finish }: Task<JobResult<J>>, reason: string): void {
+    const path = contentName(content);
     finish({ path, error: new FileError(`${path}: ${reason}`) });
   }
 }
 
+class FittingPool extends DecodePool<Extract<DecodeJob, { kind: "fit" }>> implements Decoder {
+  async *decode(contents: ImageContents): AsyncGenerator<DecodedFile> {
+    for await (const result of this.run(contents))
+      yield "error" in result ? result : { path: result.path, pixels: result.value };
+  }
+}
+
+class InspectingPool extends DecodePool<Extract<DecodeJob, { kind: "inspect" }>> implements Inspector {
+  async *inspect(contents: ImageContents): AsyncGenerator<InspectedFile> {
+    for await (const result of this.run(contents))
+      yield "error" in result ? result : { path: result.path, facts: result.value };
+  }
+}
+
 /**
- * A decoder of image files on worker threads with bounded read-ahead; on the calling thread where workers cannot be had.
+ * A decoder of images on worker threads with bounded read-ahead; on the calling thread where workers cannot be had.
  * Close it after use.
  */
-export function createDecoder(options: DecoderOptions): Decoder {
-  return new DecodePool(options);
+export function createDecoder({ threads = defaultThreads(), cache, ...size }: DecoderOptions): Decoder {
+  const target: DecodeTarget = { height: size.height, width: size.width, resize: size.resize };
+  const kept = cache && { folder: cache.folder, maxBytes: cache.maxBytes, writers: Math.max(threads, 1) };
+  return new FittingPool({ kind: "fit", target, cache: kept }, threads);
+}
+
+/** Like `createDecoder`, for facts about the images instead of their pixels at one size. */
+export function createInspector({ threads = defaultThreads() }: { threads?: number } = {}): Inspector {
+  return new InspectingPool({ kind: "inspect" }, threads);
 }

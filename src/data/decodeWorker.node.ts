@@ -1,17 +1,19 @@
-/** The thread behind decodePool.node.ts: one path in, one picture or one error message out, in turn. */
+/** The thread behind decodePool.node.ts: one image in, one result or one error message out, in turn. */
 import { parentPort, workerData } from "node:worker_threads";
-import { type DecodeTarget, readFitted } from "./decode.node.ts";
+import { createWork, type DecodeJob } from "./decodeJob.node.ts";
+import type { ImageContent } from "./loaders.ts";
 
-/** What a worker answers: `ready` once, then one answer for each path. */
-export type WorkerAnswer = { ready: true } | { pixels: Float32Array } | { message: string };
+/** What a worker answers: `ready` once, then one answer for each image. */
+export type WorkerAnswer = { ready: true } | { value: unknown } | { message: string };
 
-const target = workerData as DecodeTarget;
+const work = createWork(workerData as DecodeJob);
 const port = parentPort!;
 
-port.on("message", async (path: string) => {
+port.on("message", async (content: ImageContent) => {
   try {
-    const pixels = await readFitted(path, target);
-    port.postMessage({ pixels } satisfies WorkerAnswer, [pixels.buffer as ArrayBuffer]);
+    const value = await work(content);
+    const transfer = value instanceof Float32Array ? [value.buffer as ArrayBuffer] : [];
+    port.postMessage({ value } satisfies WorkerAnswer, transfer);
   } catch (error) {
     port.postMessage({ message: (error as Error).message } satisfies WorkerAnswer);
   }

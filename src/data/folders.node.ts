@@ -3,10 +3,8 @@ import type { Dirent } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { extname, join } from "node:path";
 import { DataError, FileError } from "../engine/errors.ts";
-import type { LabelledImages } from "./datasets.ts";
-import type { DecodeTarget } from "./decode.node.ts";
-import { createDecoder } from "./decodePool.node.ts";
-import { toBytes } from "./images.ts";
+import type { ImageDataset } from "./loaders.ts";
+import { type LoadedDataset, type LoadOptions, loadImages } from "./loadImages.node.ts";
 import { type FileSplit, labelsOf, parseSplit } from "./splits.ts";
 
 /** A photograph: path relative to the data folder with `/`, and the index of its class. */
@@ -94,35 +92,27 @@ function listNames(names: readonly string[]): string {
   return names.length > 5 ? `${shown} and ${names.length - 5} more` : shown;
 }
 
-export interface LoadOptions extends DecodeTarget {
-  threads?: number;
-  /** Fail on the first broken photograph instead of skipping it. */
-  strict?: boolean;
-  onProgress?(done: number, total: number): void;
-}
+export type { BrokenImage, LoadedDataset, LoadOptions } from "./loadImages.node.ts";
 
-/** A photograph that was skipped, and why, in one line. */
-export interface BrokenImage {
-  path: string;
-  reason: string;
+/** Photographs in class folders as a data set without parts. */
+export function folderDataset(folder: string, { classNames, files }: ClassFolders): ImageDataset {
+  return {
+    name: folder,
+    classNames,
+    items: files.map(({ path, label }) => ({ name: path, label })),
+    async *read(indices) {
+      for (const index of indices) yield { index, content: join(folder, files[index].path) };
+    },
+  };
 }
-
-export interface LoadedDataset {
-  images: LabelledImages;
-  broken: BrokenImage[];
-}
-
-/** A data set with a larger share of broken photographs is not used. */
-const MAX_BROKEN = 0.05;
 
 /**
- * Decodes all photographs of a data folder, or only `files`. Broken ones are skipped and returned by name.
+ * Decodes all photographs of a data folder. Broken ones are skipped and returned by name.
  * Pixels are bytes where the resize gives whole numbers (`aspect`), floats otherwise.
  * @throws DataError when more than 5 % are broken; with `strict`, FileError at the first
  */
 export async function loadDataset(folder: string, options: LoadOptions): Promise<LoadedDataset> {
-  const { classNames, files } = await scanClassFolders(folder);
-  return loadFiles(folder, { classNames, files }, options);
+  return loadFiles(folder, await scanClassFolders(folder), options);
 }
 
 /** The listed files with their labels, for `loadFiles`. */
@@ -132,51 +122,11 @@ export function listedFiles(classNames: string[], paths: readonly string[]): Cla
 }
 
 /** Like `loadDataset`, for files chosen by the caller, e.g. one part of a split. */
-export async function loadFiles(
-  folder: string,
-  { classNames, files }: ClassFolders,
-  options: LoadOptions,
-): Promise<LoadedDataset> {
-  const { height, width, resize } = options;
-  const size = height * width * 3;
-  const count = files.length;
-  const pixels = resize === "aspect" ? new Uint8Array(count * size) : new Float32Array(count * size);
-  const kept: ClassFile[] = [];
-  const broken: BrokenImage[] = [];
-  const decoder = createDecoder({ height, width, resize, threads: options.threads });
-  try {
-    let index = 0;
-    for await (const result of decoder.decode(files.map((file) => join(folder, file.path)))) {
-      const file = files[index++];
-      if ("error" in result) {
-        if (options.strict) throw result.error;
-        broken.push({ path: file.path, reason: result.error.message });
-        refuseBroken(folder, broken, count);
-      } else {
-        pixels.set(pixels instanceof Uint8Array ? toBytes(result.pixels) : result.pixels, kept.length * size);
-        kept.push(file);
-      }
-      options.onProgress?.(index, count);
-    }
-  } finally {
-    await decoder.close();
-  }
-  const images: LabelledImages = {
-    classNames,
-    names: kept.map((file) => file.path),
-    labels: Int32Array.from(kept, (file) => file.label),
-    height,
-    width,
-    pixels: pixels.subarray(0, kept.length * size),
-  };
-  return { images, broken };
-}
-
-/** Stops as soon as the broken ones are too many, instead of after the last photograph. */
-function refuseBroken(folder: string, broken: BrokenImage[], count: number): void {
-  if (broken.length <= MAX_BROKEN * count) return;
-  const names = listNames(broken.map((image) => image.path));
-  throw new DataError(
-    `${folder}: at most ${MAX_BROKEN * 100} % of the ${count} photographs may be broken, but these are: ${names}; replace or remove them (first: ${broken[0].reason})`,
+export function loadFiles(folder: string, folders: ClassFolders, options: LoadOptions): Promise<LoadedDataset> {
+  const dataset = folderDataset(folder, folders);
+  return loadImages(
+    dataset,
+    dataset.items.map((_, index) => index),
+    options,
   );
 }

@@ -308,13 +308,11 @@ export function renderPetal(options: PetalOptions): { image: RgbImage; mask: Uin
   return compose({ background, plant, flower, front, shade }, size, lamp);
 }
 
-function renderSplit(
-  seed: number,
-  part: PetalsPart,
-  size: number,
-  perClass: number,
-  onImage: () => void,
-): PetalsSplit {
+/** The name of image `index` of a part; it shows species `index` mod 10. */
+export const petalName = (part: PetalsPart, index: number): string =>
+  `${part}/${String(index).padStart(5, "0")}-${petalSpecies[index % SPECIES.length]}`;
+
+function renderSplit(seed: number, part: PetalsPart, size: number, perClass: number, onImage: () => void): PetalsSplit {
   const count = perClass * SPECIES.length;
   const pixels = new Uint8Array(count * size * size * 3);
   const masks = new Uint8Array(count * size * size);
@@ -325,7 +323,7 @@ function renderSplit(
     pixels.set(image.data, index * image.data.length);
     masks.set(mask, index * mask.length);
     onImage();
-    names.push(`${part}/${String(index).padStart(5, "0")}-${petalSpecies[labels[index]]}`);
+    names.push(petalName(part, index));
   }
   return { pixels, masks, labels, names };
 }

@@ -2,9 +2,9 @@ import { compile } from "../engine/compile.ts";
 import type { Device } from "../engine/device.ts";
 import { ShapeError, WeightsError } from "../engine/errors.ts";
 import type { Tensor } from "../engine/graph.ts";
+import { normalise } from "../engine/ops/cast.ts";
 import { softmax } from "../engine/ops/softmax.ts";
 import { input } from "../engine/ops/sources.ts";
-import { scale } from "../engine/ops/unary.ts";
 import { ParameterStore } from "../engine/parameters.ts";
 import type { Plan } from "../engine/plan/plan.ts";
 import { BATCH, type Shape } from "../engine/types.ts";
@@ -41,6 +41,12 @@ export interface Explainable {
   readonly build: (x: Tensor) => Network;
 }
 
+/** Pixels on their way to the GPU; a plan is compiled for each type that is used. */
+export type Pixels = Uint8Array | Float32Array;
+export type PixelType = "u8" | "f32";
+
+const pixelTypeOf = (pixels: Pixels): PixelType => (pixels instanceof Uint8Array ? "u8" : "f32");
+
 export interface Predictions {
   /** [N, classes], row-major. */
   readonly logits: Float32Array;
@@ -61,7 +67,7 @@ const PREDICTION_BATCH = 16;
 /** A network with its weights on a device, its preprocessing and its class names. */
 export class Classifier implements Explainable {
   readonly inputSize: readonly [height: number, width: number];
-  #predictor: Promise<Plan> | null = null;
+  readonly #predictors = new Map<PixelType, Promise<Plan>>();
 
   constructor(
     readonly device: Device,
@@ -89,9 +95,14 @@ export class Classifier implements Explainable {
     return buildNetwork(x, this.architecture, mode);
   }
 
-  /** Pixels [N, H, W, 3] of 0 to 255 as the first layer wants them: pixel · scale + offset. */
+  /** The input `pixels` [N, H, W, 3] of 0 to 255. */
+  pixelInput(dtype: PixelType = "f32"): Tensor {
+    return input("pixels", this.inputShape, dtype);
+  }
+
+  /** Pixels [N, H, W, 3] of 0 to 255, u8 or f32, as the first layer wants them: pixel · scale + offset. */
   preprocess(pixels: Tensor): Tensor {
-    return scale(pixels, this.preprocessing.scale, this.preprocessing.offset);
+    return normalise(pixels, this.preprocessing.scale, this.preprocessing.offset);
   }
 
   /** The same device, parameters, preprocessing and network in the form that explanations take. */
@@ -102,10 +113,10 @@ export class Classifier implements Explainable {
 
   /**
    * Logits and probabilities of images.
-   * @param pixels [N, H, W, 3], values 0 to 255, at the model's input size; N is free.
+   * @param pixels [N, H, W, 3], bytes or floats of 0 to 255, at the model's input size; N is free.
    * @throws WeightsError without a head; ShapeError when the pixels are not whole images; what the GPU reports.
    */
-  async predict(pixels: Float32Array): Promise<Predictions> {
+  async predict(pixels: Pixels): Promise<Predictions> {
     const { classes } = this;
     if (classes === null)
       throw new WeightsError("expected weights with a classification head, found none; train a head first");
@@ -114,18 +125,19 @@ export class Classifier implements Explainable {
       throw new ShapeError(
         `expected whole images of ${this.inputSize.join(" × ")} × 3, found ${pixels.length} values; resize the images first`,
       );
-    this.#predictor ??= this.#compilePredictor();
-    const { logits, probabilities } = await (await this.#predictor).run({ pixels });
+    const plan = await this.#predictor(pixelTypeOf(pixels));
+    const { logits, probabilities } = await plan.run({ pixels });
     return { logits: logits as Float32Array, probabilities: probabilities as Float32Array, classes };
   }
 
-  #compilePredictor(): Promise<Plan> {
-    const { logits } = this.build(this.preprocess(input("pixels", this.inputShape)));
+  #predictor(dtype: PixelType): Promise<Plan> {
+    const compiled = this.#predictors.get(dtype);
+    if (compiled) return compiled;
+    const { logits } = this.build(this.preprocess(this.pixelInput(dtype)));
     const outputs = { logits: logits as Tensor, probabilities: softmax(logits as Tensor, "probabilities") };
     const plan = compile(this.device, { outputs }, { parameters: this.parameters, maxBatch: PREDICTION_BATCH });
-    plan.catch(() => {
-      this.#predictor = null;
-    });
+    this.#predictors.set(dtype, plan);
+    plan.catch(() => this.#predictors.delete(dtype));
     return plan;
   }
 
@@ -153,9 +165,9 @@ export class Classifier implements Explainable {
 
   /** Frees the weights and the plans on them. */
   async dispose(): Promise<void> {
-    const predictor = this.#predictor;
-    this.#predictor = null;
-    (await predictor?.catch(() => null))?.dispose();
+    const predictors = [...this.#predictors.values()];
+    this.#predictors.clear();
+    for (const predictor of predictors) (await predictor.catch(() => null))?.dispose();
     this.parameters.dispose();
   }
 }

@@ -1,14 +1,16 @@
 import { compile } from "../engine/compile.ts";
 import { NonFiniteError } from "../engine/errors.ts";
 import { input } from "../engine/ops/sources.ts";
-import type { Classifier } from "./classifier.ts";
+import type { Classifier, Pixels, PixelType } from "./classifier.ts";
 import { describeNonFinite } from "./nonFinite.ts";
 
 /** Images that can be fetched by number, wherever they lie. */
 export interface PixelSource {
   readonly count: number;
+  /** What `batch` gives: bytes, a quarter of the transfer, or floats, where a resize gave fractions; default `f32`. */
+  readonly dtype?: PixelType;
   /** Pixels of these images in this order, [indices.length, H, W, 3], values 0 to 255. */
-  batch(indices: ArrayLike<number>): Float32Array | Promise<Float32Array>;
+  batch(indices: ArrayLike<number>): Pixels | Promise<Pixels>;
 }
 
 /** A pixel source with the class of each image. */
@@ -27,7 +29,7 @@ export interface FeatureOptions {
 export async function* batchesOf(
   source: PixelSource,
   size: number,
-): AsyncGenerator<{ start: number; count: number; pixels: Float32Array }> {
+): AsyncGenerator<{ start: number; count: number; pixels: Pixels }> {
   const fetch = async (start: number) => {
     const count = Math.min(size, source.count - start);
     const pixels = await source.batch(Array.from({ length: count }, (_, index) => start + index));
@@ -56,7 +58,7 @@ export async function computeFeatures(
   source: PixelSource,
   { batch = 16, signal, onProgress }: FeatureOptions = {},
 ): Promise<Float32Array> {
-  const { pooled } = classifier.build(classifier.preprocess(input("pixels", classifier.inputShape)));
+  const { pooled } = classifier.build(classifier.preprocess(classifier.pixelInput(source.dtype)));
   const channels = pooled.shape[1];
   const features = new Float32Array(source.count * channels);
   if (source.count === 0) return features;

@@ -1,9 +1,8 @@
 import { DataError, NonFiniteError, WeightsError } from "../engine/errors.ts";
 import type { Node, Tensor } from "../engine/graph.ts";
-import { input } from "../engine/ops/sources.ts";
 import type { ParameterStore } from "../engine/parameters.ts";
 import type { TypedArray } from "../engine/types.ts";
-import type { Classifier } from "./classifier.ts";
+import type { Classifier, PixelType } from "./classifier.ts";
 import { batchesOf, type LabelledPixelSource } from "./features.ts";
 import type { BatchNormMode } from "./layers.ts";
 import { lossAndAccuracy } from "./metrics.ts";
@@ -27,14 +26,16 @@ export interface NetworkData {
 const EVALUATION_BATCH = 64;
 
 /**
- * The training form of a classifier on raw pixels: input `pixels` [N, H, W, 3] of 0 to 255, logits, and the parameters to change.
+ * The training form of a classifier on raw pixels: input `pixels` [N, H, W, 3] of 0 to 255 (`dtype` u8 or f32), logits, and the
+ * parameters to change.
  * @throws WeightsError when the classifier has no head, or `trainable` chooses no parameter.
  */
 export function trainableNetwork(
   classifier: Classifier,
   { trainable = () => true, batchNorm = "training" }: Pick<NetworkTrainingOptions, "trainable" | "batchNorm"> = {},
+  dtype: PixelType = "f32",
 ): TrainableNetwork {
-  const network = classifier.build(classifier.preprocess(input("pixels", classifier.inputShape)), batchNorm);
+  const network = classifier.build(classifier.preprocess(classifier.pixelInput(dtype)), batchNorm);
   if (network.logits === null)
     throw new WeightsError("expected a classifier with a head, found none; give it `classes` and head weights first");
   const chosen = new Map<string, Tensor>([...network.trainable].filter(([name]) => trainable(name)));
@@ -72,7 +73,7 @@ export async function trainNetwork(
   { train, validation }: NetworkData,
   options: NetworkTrainingOptions = {},
 ): Promise<TrainingOutcome> {
-  const network = trainableNetwork(classifier, options);
+  const network = trainableNetwork(classifier, options, train.dtype);
   const classes = classifier.classes as number;
   checkTraining(train.labels, classes, options);
   if (validation.count === 0)

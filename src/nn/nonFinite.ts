@@ -19,7 +19,8 @@ export async function firstNonFinite(
   outputs: Graph["outputs"],
   inputs: RunInputs,
 ): Promise<Node | null> {
-  const nodes = nodesOf({ outputs }).filter((node) => node.outputs.some(({ dtype }) => dtype === "f32"));
+  const all = nodesOf({ outputs });
+  const nodes = all.filter((node) => node.outputs.some(({ dtype }) => dtype === "f32"));
   const counts = nodes.map((node) =>
     node.outputs
       .filter(({ dtype }) => dtype === "f32")
@@ -27,7 +28,7 @@ export async function firstNonFinite(
       .reduce((sum, count) => add(sum, count)),
   );
   const graph: Graph = { outputs: Object.fromEntries(counts.map((count, index) => [String(index), count])) };
-  const maxBatch = batchOf(nodes, inputs);
+  const maxBatch = batchOf(all, inputs);
   const plan = await compile(device, graph, { parameters, maxBatch, optimise: false });
   try {
     const results = await plan.run(inputs);

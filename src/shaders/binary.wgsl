@@ -1,9 +1,10 @@
 // One invocation computes one element of  y[i] = f(a[i], b[i]).
+// The `…Vectors` entry points give the same bits: one invocation walks vectors of four that lie a grid apart.
 // The `…Broadcast` entry points walk both operands with strides over four merged axes (0 where an operand repeats).
 // Bytes: each operand read once, 4 written per element. FLOPs: 1 per element.
 
 struct Params {
-  count: u32,
+  count: u32, // elements, or vectors of four
   size1: u32, size2: u32, size3: u32,
   strideA0: u32, strideA1: u32, strideA2: u32, strideA3: u32,
   strideB0: u32, strideB1: u32, strideB2: u32, strideB3: u32,
@@ -13,6 +14,9 @@ struct Params {
 @group(0) @binding(1) var<storage, read> a: array<f32>;
 @group(0) @binding(2) var<storage, read> b: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<storage, read> aVectors: array<vec4f>;
+@group(0) @binding(2) var<storage, read> bVectors: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> yVectors: array<vec4f>;
 
 override WORKGROUP: u32 = 64;
 
@@ -73,4 +77,25 @@ fn multiplyBroadcast(@builtin(global_invocation_id) id: vec3u, @builtin(num_work
   if (i >= params.count) { return; }
   let at = positions(i);
   y[i] = a[at.x] * b[at.y];
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn addVectors(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  for (var i = id.x; i < params.count; i += groups.x * WORKGROUP) {
+    yVectors[i] = aVectors[i] + bVectors[i];
+  }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn subtractVectors(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  for (var i = id.x; i < params.count; i += groups.x * WORKGROUP) {
+    yVectors[i] = aVectors[i] - bVectors[i];
+  }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn multiplyVectors(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  for (var i = id.x; i < params.count; i += groups.x * WORKGROUP) {
+    yVectors[i] = aVectors[i] * bVectors[i];
+  }
 }

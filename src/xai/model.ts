@@ -51,7 +51,9 @@ export function layerOf(built: { readonly logits: Tensor | null; readonly featur
   const name = label === byName ? lastConvolution(graph) : label;
   const found = findLabel(graph, name);
   if (found.shape.length !== 4)
-    throw new GraphError(`layer "${name}" is not a spatial map; choose a convolution, normalisation or activation layer`);
+    throw new GraphError(
+      `layer "${name}" is not a spatial map; choose a convolution, normalisation or activation layer`,
+    );
   return found;
 }
 

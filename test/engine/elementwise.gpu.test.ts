@@ -16,8 +16,10 @@ import { biasAddOp, channelAffineOp, channelScaleOp } from "../../src/engine/ops
 import { relu6MaskOp, reluMaskOp } from "../../src/engine/ops/masks.ts";
 import { expandOp, partialSumOp, sum } from "../../src/engine/ops/reduce.ts";
 import { reshapeOp } from "../../src/engine/ops/reshape.ts";
-import { input } from "../../src/engine/ops/sources.ts";
+import { input, parameter } from "../../src/engine/ops/sources.ts";
 import { expOp, relu6, relu6Op, reluOp, scaleOp, squareOp } from "../../src/engine/ops/unary.ts";
+import { adamUpdateOp, sgdUpdateOp } from "../../src/engine/ops/updates.ts";
+import { ParameterStore } from "../../src/engine/parameters.ts";
 import { BATCH, type DType, type Shape, sizeOf, type TypedArray } from "../../src/engine/types.ts";
 import { testDevice } from "../device.ts";
 
@@ -27,7 +29,11 @@ interface Operand {
   readonly data: TypedArray;
 }
 
-const bitsOf = (data: TypedArray): Uint32Array => new Uint32Array(Uint8Array.from(new Uint8Array(data.buffer)).buffer);
+/** Every NaN counts as the same one: which bits it has is the driver's affair. */
+const bitsOf = (data: TypedArray): Uint32Array => {
+  const plain = data.map((value: number) => (Number.isNaN(value) ? Number.NaN : value)) as TypedArray;
+  return new Uint32Array(plain.buffer as ArrayBuffer);
+};
 
 /** Runs one op and returns the bits of its outputs; `as` makes it choose as another adapter would. */
 async function run(op: Op, operands: readonly Operand[], attributes: Attributes, as: Partial<AdapterTraits> = {}) {
@@ -181,6 +187,41 @@ describe("kernels over columns give the same bits with vectors as column by colu
       }
     }
   });
+});
+
+describe("optimisers", () => {
+  const shape = [5, 31, 4];
+  const scalars = [0.01, 0];
+  for (const [op, attributes] of [
+    [adamUpdateOp, { beta1: 0.9, beta2: 0.999, epsilon: 1e-7 }],
+    [sgdUpdateOp, { momentum: 0.9, nesterov: true }],
+    [sgdUpdateOp, { momentum: 0.9, nesterov: false }],
+  ] as const)
+    it(`${op.name} ${JSON.stringify(attributes)} leaves the same bits with vectors as element by element`, async () => {
+      const updated = op.traits.updates as readonly number[];
+      const device = await testDevice();
+      const results: Uint32Array[][] = [];
+      for (const as of [shape, [sizeOf(shape)]]) {
+        using store = new ParameterStore(device);
+        const feeds: Record<string, Float32Array> = {};
+        const tensors = Array.from({ length: op.arity }, (_, at) => {
+          const isScalar = at >= op.arity - 2;
+          const { data } = isScalar
+            ? { data: Float32Array.of(scalars[at - op.arity + 2]) }
+            : randomOperand(as, 40 + at, "f32", at === 2);
+          if (updated.includes(at)) store.set(`x${at}`, data, as);
+          else feeds[`x${at}`] = data as Float32Array;
+          return (updated.includes(at) ? parameter : input)(`x${at}`, isScalar ? [] : as);
+        });
+        const graph = { outputs: {}, updates: [makeNode(op, tensors, attributes)] };
+        const plan = await compile(device, graph, { parameters: store });
+        await plan.run(feeds);
+        results.push(await Promise.all(updated.map(async (at) => bitsOf(await store.get(`x${at}`)))));
+        expect(plan.steps(1).main[0].call.entryPoint.endsWith("Vectors")).toBe(as === shape);
+        plan.dispose();
+      }
+      expect(results[0]).toEqual(results[1]);
+    });
 });
 
 describe("lowering", () => {

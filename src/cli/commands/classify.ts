@@ -11,13 +11,19 @@ export const command = defineCommand({
   name: "classify",
   summary: "name what is on photographs",
   usage: "IMAGE... --weights FILE | --model DIR [options]",
-  positionals: [{ name: "images", type: "path", exists: "file", multiple: true, required: true, help: "JPEG, PNG or WebP files" }],
+  positionals: [
+    { name: "images", type: "path", exists: "file", multiple: true, required: true, help: "JPEG, PNG or WebP files" },
+  ],
   options: {
     weights: { type: "path", exists: "file", help: "a Keras .h5, .keras or .safetensors file with a head" },
     model: { type: "path", exists: "folder", help: "a folder written by train" },
     top: { type: "integer", min: 1, default: 5, help: "classes to name per image" },
     size: { type: "integer", min: 32, help: "edge of the model's input, else the model's own" },
-    resize: { type: "choice", choices: RESIZE_MODES, help: "aspect: keep it, antialias, crop the centre; tf: tf.image.resize; else the model's own" },
+    resize: {
+      type: "choice",
+      choices: RESIZE_MODES,
+      help: "aspect: keep it, antialias, crop the centre; tf: tf.image.resize; else the model's own",
+    },
     labels: { type: "path", exists: "file", help: "class names, one a line, where the weights have none" },
     raw: { type: "path", help: "write logits and probabilities [N, classes] to this .safetensors file" },
   },
@@ -27,8 +33,18 @@ export const command = defineCommand({
   ],
   async run({ images, weights, model, top, size, resize, labels, raw }, context) {
     return withDevice(async (device, adapter) => {
-      const classifier = await loadClassifier(device, { weights, model, size, resize: resize as "tf" | "aspect" | undefined });
-      const { files, pixels, broken } = await loadImages(images, classifier.inputSize, classifier.preprocessing.resize, context);
+      const classifier = await loadClassifier(device, {
+        weights,
+        model,
+        size,
+        resize: resize as "tf" | "aspect" | undefined,
+      });
+      const { files, pixels, broken } = await loadImages(
+        images,
+        classifier.inputSize,
+        classifier.preprocessing.resize,
+        context,
+      );
       const { logits, probabilities, classes } = await classifier.predict(pixels);
       const names = labels === undefined ? classifier.classNames : readLabels(labels, classes);
       const results = files.map((file, index) => {
@@ -37,14 +53,24 @@ export const command = defineCommand({
       });
       if (raw !== undefined) {
         const shape = [files.length, classes];
-        const tensors = { logits: { dtype: "F32", shape, data: logits }, probabilities: { dtype: "F32", shape, data: probabilities } } as const;
+        const tensors = {
+          logits: { dtype: "F32", shape, data: logits },
+          probabilities: { dtype: "F32", shape, data: probabilities },
+        } as const;
         writeFileSync(raw, serializeSafetensors(tensors, { files: JSON.stringify(files) }));
       }
       for (const { file, top: best } of results) {
         context.print(file);
-        for (const { label, probability } of best) context.print(`  ${(100 * probability).toFixed(2).padStart(6)} %  ${label}`);
+        for (const { label, probability } of best)
+          context.print(`  ${(100 * probability).toFixed(2).padStart(6)} %  ${label}`);
       }
-      return { adapter, inputSize: classifier.inputSize, images: results, broken, ...(raw === undefined ? {} : { raw }) };
+      return {
+        adapter,
+        inputSize: classifier.inputSize,
+        images: results,
+        broken,
+        ...(raw === undefined ? {} : { raw }),
+      };
     });
   },
 });

@@ -1,4 +1,4 @@
-import { listedFiles, readSplitFile, scanClassFolders } from "../../data/folders.node.ts";
+import type { ImageDataset, PartName } from "../../data/loaders.ts";
 import { DataError, UsageError } from "../../engine/errors.ts";
 import { createClassifier } from "../../nn/classifier.ts";
 import { loadModel } from "../../nn/formats/files.node.ts";
@@ -6,37 +6,47 @@ import type { ModelManifest } from "../../nn/formats/manifest.ts";
 import { type Evaluation, evaluateLogits } from "../../nn/metrics.ts";
 import { predictAll } from "../../nn/networkTraining.ts";
 import { type CommandContext, columns, defineCommand } from "../command.ts";
-import { alignClasses, loadPart, type Part, pixelSource } from "../dataset.ts";
+import {
+  alignClasses,
+  type DataChoice,
+  dataOptions,
+  loadPart,
+  namedPart,
+  openChoice,
+  type Part,
+  pixelSource,
+  wholePart,
+} from "../dataset.ts";
 import { withDevice } from "../device.ts";
-
-type PartName = "train" | "validation" | "test";
 
 export const command = defineCommand({
   name: "evaluate",
-  summary: "measure a trained model on photographs in class folders",
-  usage: "--model DIR --data DIR [--split FILE] [--part train|validation|test] [options]",
+  summary: "measure a trained model on a data set or photographs in class folders",
+  usage: "--model DIR --data NAME|DIR|FILE [--root DIR] [--split FILE] [--part train|validation|test] [options]",
   positionals: [],
   options: {
     model: { type: "path", exists: "folder", required: true, placeholder: "DIR", help: "a folder written by train" },
-    data: { type: "path", exists: "folder", required: true, placeholder: "DIR", help: "photographs in DIR/<class>/" },
+    ...dataOptions,
+    data: { ...dataOptions.data, required: true },
     split: { type: "path", exists: "file", placeholder: "FILE", help: "JSON that lists the files of each part" },
     part: {
       type: "choice",
       choices: ["train", "validation", "test"],
-      help: "only this part of --split (default validation), or without it of the split that the model was trained with",
+      help: "only this part of --split or of the data set (default validation), else of the split of the model's training",
     },
     strict: { type: "boolean", help: "fail at a broken photograph instead of skipping it" },
   },
   examples: [
     ["tepal evaluate --model model --data flowers", "accuracy, loss, confusion over all photographs"],
     ["tepal evaluate --model model --data flowers --part validation --json", "over those that chose the best epoch"],
+    ["tepal evaluate --model model --data flowers102 --root flowers --part test", "the publisher's test part"],
   ],
-  async run({ model, data, split, part, strict }, context) {
+  async run({ model, data, root, split, part, strict, cache, cacheLimit }, context) {
     const { manifest, tensors } = await loadModel(model);
     const { architecture, preprocessing, classNames } = manifest;
-    const chosen = await choosePart(manifest, { data, split, part: part as PartName | undefined });
+    const chosen = await choosePart(manifest, { data, root, split, part: part as PartName | undefined });
     const { inputSize } = architecture;
-    const target = { inputSize, resize: preprocessing.resize, strict };
+    const target = { inputSize, resize: preprocessing.resize, strict, cache, cacheLimit };
     const { images, broken } = await loadPart(chosen, target, context.terminal, "reading photographs");
     return withDevice(async (device, adapter) => {
       const classifier = createClassifier(device, { architecture, preprocessing, classNames, tensors });
@@ -51,23 +61,35 @@ export const command = defineCommand({
   },
 });
 
-/** The files to measure on, labelled in the model's order of classes. */
-async function choosePart(
-  { classNames, splits }: ModelManifest,
-  { data, split, part }: { readonly data: string; readonly split?: string; readonly part?: PartName },
-): Promise<Part> {
-  if (split === undefined && part === undefined)
-    return { folder: data, folders: alignClasses(await scanClassFolders(data), classNames, data) };
+interface Choice extends Omit<DataChoice, "seed"> {
+  readonly part?: PartName;
+}
+
+/** The images to measure on, labelled in the model's order of classes. */
+async function choosePart(manifest: ModelManifest, { part, ...choice }: Choice): Promise<Part> {
+  const dataset = await openChoice({ ...choice, seed: manifest.seed });
+  return alignClasses(selectPart(dataset, manifest.splits, part), manifest.classNames, choice.split ?? choice.data);
+}
+
+/**
+ * Without parts of its own and without `--part`, the whole data set; else the part that the data set names, or, where it names
+ * none for validation, that of the model's training. The test part is only read when it is asked for.
+ */
+function selectPart(dataset: ImageDataset, splits: ModelManifest["splits"], part: PartName | undefined): Part {
+  const { parts } = dataset;
+  if (!parts && part === undefined) return wholePart(dataset);
   const name = part ?? "validation";
-  const source = split === undefined ? { classes: [...classNames], ...splits } : await readSplitFile(split, data);
-  const files = source[name];
-  if (files === undefined)
+  const isCut = parts !== undefined && parts.validation === undefined && name !== "test";
+  const indices = isCut ? undefined : parts?.[name];
+  const names = splits?.[name];
+  if (indices === undefined && names === undefined)
     throw new UsageError(
       "--part needs the split that the model was trained with, but it names none; give --split FILE",
     );
-  if (files.length === 0)
+  const chosen = indices ? { dataset, indices } : namedPart(dataset, names as readonly string[]);
+  if (chosen.indices.length === 0)
     throw new DataError(`expected photographs in the part "${name}", found none; choose another --part`);
-  return { folder: data, folders: alignClasses(listedFiles(source.classes, files), classNames, split ?? data) };
+  return chosen;
 }
 
 function tell(context: CommandContext, { accuracy, loss, perClass, count }: Evaluation): void {

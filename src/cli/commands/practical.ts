@@ -14,7 +14,7 @@ import { predictAll } from "../../nn/networkTraining.ts";
 import { renderReport } from "../../report/report.ts";
 import type { ReportData } from "../../report/types.ts";
 import { type CommandContext, defineCommand } from "../command.ts";
-import { pixelSource } from "../dataset.ts";
+import { dataOptions, pixelSource } from "../dataset.ts";
 import { withDevice } from "../device.ts";
 import { readClassifier } from "../model.ts";
 import { explainTest, testPredictions } from "../practical/explaining.ts";
@@ -23,12 +23,15 @@ import { type TrainedClassifier, trainFrozenBackbone, trainSmallCnn } from "../p
 
 /** Settings that suit each material; an option given on the command line takes their place. */
 const defaults = {
-  petals: { epochs: 10, batch: 16, learningRate: 1e-2, count: 20 },
+  petals: { epochs: 6, batch: 16, learningRate: 1e-2, count: 20 },
   photographs: { epochs: 10, batch: 32, learningRate: 1e-3, count: 12 },
 };
 
 interface Settings {
   readonly data?: string;
+  readonly root?: string;
+  readonly cache?: string;
+  readonly cacheLimit: number;
   readonly weights?: string;
   readonly split?: string;
   readonly out: string;
@@ -45,18 +48,28 @@ interface Settings {
 
 export const command = defineCommand({
   name: "practical",
-  summary: "the whole job: train, evaluate, explain, and write a report",
-  usage: "[--data DIR --weights FILE] [--out DIR] [options]",
+  summary: "the whole job: train, evaluate, explain, and write a report; without --data on petals",
+  usage: "[--data NAME|DIR|FILE [--root DIR] --weights FILE] [--out DIR] [options]",
   positionals: [],
   options: {
-    data: { type: "path", exists: "folder", placeholder: "DIR", help: "photographs in DIR/<class>/; without it, petals drawn by the program" },
-    weights: { type: "path", exists: "file", placeholder: "FILE", help: "MobileNetV2's weights: frozen backbone, new head; without it, smallCnn from scratch" },
+    ...dataOptions,
+    weights: {
+      type: "path",
+      exists: "file",
+      placeholder: "FILE",
+      help: "MobileNetV2's weights: frozen backbone, new head; without it, smallCnn from scratch",
+    },
     split: { type: "path", exists: "file", placeholder: "FILE", help: "JSON that lists the photographs of each part" },
-    out: { type: "path", default: "practical", placeholder: "DIR", help: "where report, model and history are written" },
+    out: {
+      type: "path",
+      default: "practical",
+      placeholder: "DIR",
+      help: "where report, model and history are written",
+    },
     size: { type: "integer", min: 32, max: 1024, default: 96, help: "edge of photographs in pixels" },
     resize: { type: "choice", choices: RESIZE_MODES, default: "aspect", help: "how photographs are resized" },
     seed: { type: "integer", min: 0, default: 1, help: "decides drawings, split, first weights and order" },
-    epochs: { type: "integer", min: 1, help: "passes over the training images, else 10" },
+    epochs: { type: "integer", min: 1, help: "passes over the training images, else 6 for smallCnn, 10 for a head" },
     batch: { type: "integer", min: 1, help: "images a step, else 16 for smallCnn, 32 for a head" },
     lr: { type: "number", min: 0, help: "learning rate of Adam, else 0.01 for smallCnn, 0.001 for a head" },
     explain: { type: "integer", min: 1, max: 100, help: "test images to explain, else 20 petals or 12 photographs" },
@@ -65,10 +78,15 @@ export const command = defineCommand({
   },
   examples: [
     ["tepal practical", "draws petals, trains smallCnn on them, explains it; no network, no GPU needed"],
-    ["tepal practical --data flower_photos --weights mobilenet_v2.h5 --out runs/flowers", "the practical on photographs"],
+    [
+      "tepal practical --data flower_photos --weights mobilenet_v2.h5 --out runs/flowers",
+      "the practical on photographs",
+    ],
   ],
-  async run({ lr, explain, ...args }, context) {
-    if (args.weights !== undefined && args.data === undefined) throw new UsageError("--weights needs --data DIR; petals are learned from scratch");
+  async run({ lr, explain, data, ...rest }, context) {
+    const args = { ...rest, data: data === "petals" ? undefined : data };
+    if (args.weights !== undefined && args.data === undefined)
+      throw new UsageError("--weights needs --data DIR; petals are learned from scratch");
     if (args.split !== undefined && args.data === undefined) throw new UsageError("--split needs --data DIR");
     const suited = args.weights === undefined ? defaults.petals : defaults.photographs;
     const settings: Settings = {
@@ -84,7 +102,12 @@ export const command = defineCommand({
   },
 });
 
-async function runPractical(device: Device, adapter: string, settings: Settings, context: CommandContext): Promise<object> {
+async function runPractical(
+  device: Device,
+  adapter: string,
+  settings: Settings,
+  context: CommandContext,
+): Promise<object> {
   const { terminal } = context;
   terminal.line(`adapter: ${adapter}`);
   const clock = new Clock();
@@ -94,26 +117,62 @@ async function runPractical(device: Device, adapter: string, settings: Settings,
   const logits = await clock.time("test", () => predictAll(classifier, pixelSource(material.test)));
   const evaluation = evaluateLogits(logits, material.test.labels, material.classNames);
   const predictions = testPredictions(logits, material.classNames.length);
-  const explained = await clock.time("explanations", () => explainTest(classifier, material, predictions, settings, terminal));
-  const data = reportData({ settings, material, trained, evaluation, adapter, version: context.version, weightsHash: await hashOf(settings.weights), timings: clock.seconds });
+  const explained = await clock.time("explanations", () =>
+    explainTest(classifier, material, predictions, settings, terminal),
+  );
+  const data = reportData({
+    settings,
+    material,
+    trained,
+    evaluation,
+    adapter,
+    version: context.version,
+    weightsHash: await hashOf(settings.weights),
+    timings: clock.seconds,
+  });
   const report = resolve(settings.out, "report.html");
   writeFileSync(report, renderReport({ ...data, ...explained }, encodePng));
   await save(settings, material, trained);
   await classifier.dispose();
   const { accuracy, loss } = evaluation;
-  terminal.line(`test accuracy ${accuracy.toFixed(4)}, loss ${loss.toFixed(4)} on ${evaluation.count} images; best epoch ${outcome.best.epoch}`);
+  terminal.line(
+    `test accuracy ${accuracy.toFixed(4)}, loss ${loss.toFixed(4)} on ${evaluation.count} images; best epoch ${outcome.best.epoch}`,
+  );
   context.print(report);
-  const counts = { train: material.train.labels.length, validation: material.validation.labels.length, test: evaluation.count };
-  return { report, adapter, accuracy, loss, best: outcome.best, history: outcome.history, images: counts, broken: material.broken, timings: clock.seconds };
+  const counts = {
+    train: material.train.labels.length,
+    validation: material.validation.labels.length,
+    test: evaluation.count,
+  };
+  return {
+    report,
+    adapter,
+    accuracy,
+    loss,
+    best: outcome.best,
+    history: outcome.history,
+    images: counts,
+    broken: material.broken,
+    timings: clock.seconds,
+  };
 }
 
 async function loadMaterial(settings: Settings, { terminal }: CommandContext): Promise<Material> {
-  const { data, size, resize, strict } = settings;
+  const { data, size, resize, strict, cache, cacheLimit } = settings;
   if (data === undefined) return drawPetals(settings.seed, terminal);
-  return loadPhotographs({ ...settings, data }, { inputSize: [size, size], resize, strict }, terminal);
+  return loadPhotographs(
+    { ...settings, data },
+    { inputSize: [size, size], resize, strict, cache, cacheLimit },
+    terminal,
+  );
 }
 
-async function train(device: Device, material: Material, settings: Settings, { terminal }: CommandContext): Promise<TrainedClassifier> {
+async function train(
+  device: Device,
+  material: Material,
+  settings: Settings,
+  { terminal }: CommandContext,
+): Promise<TrainedClassifier> {
   if (settings.weights === undefined) return trainSmallCnn(device, material, settings, terminal);
   const { weights, size, resize } = settings;
   return trainFrozenBackbone(device, await readClassifier({ weights, size, resize }), material, settings, terminal);
@@ -133,13 +192,25 @@ interface ReportParts {
   readonly timings: Readonly<Record<string, number>>;
 }
 
-function reportData({ settings, material, trained, evaluation, adapter, version, weightsHash, timings }: ReportParts): Omit<ReportData, "explanations" | "mistakes"> {
+function reportData({
+  settings,
+  material,
+  trained,
+  evaluation,
+  adapter,
+  version,
+  weightsHash,
+  timings,
+}: ReportParts): Omit<ReportData, "explanations" | "mistakes"> {
   const { classNames, train, validation, test } = material;
   const { outcome, recipe, classifier } = trained;
   const count = (labels: Int32Array): number[] => countByClass(labels, classNames.length);
   const { preprocessing, inputSize } = classifier;
   return {
-    title: settings.data === undefined ? "Petals: a flower classifier and its reasons" : "A flower classifier and its reasons",
+    title:
+      settings.data === undefined
+        ? "Petals: a flower classifier and its reasons"
+        : "A flower classifier and its reasons",
     headline: {
       task: `${recipe.network}, on ${classNames.length} classes of ${material.name}`,
       testAccuracy: evaluation.accuracy,
@@ -150,7 +221,10 @@ function reportData({ settings, material, trained, evaluation, adapter, version,
       name: material.name,
       classNames,
       counts: { train: count(train.labels), validation: count(validation.labels), test: count(test.labels) },
-      samples: classNames.map((label, index) => ({ image: imageOf(train, Math.max(0, train.labels.indexOf(index))), label })),
+      samples: classNames.map((label, index) => ({
+        image: imageOf(train, Math.max(0, train.labels.indexOf(index))),
+        label,
+      })),
       broken: material.broken.map(({ path, reason }) => ({ name: path, reason })),
     },
     history: outcome.history,
@@ -173,13 +247,46 @@ function reportData({ settings, material, trained, evaluation, adapter, version,
 
 /** The command that repeats the run, every choice spelled out. */
 function commandLine(settings: Settings): string {
-  const { data, weights, split, size, resize, seed, epochs, batch, learningRate, count, steps, strict } = settings;
-  const photographs = data === undefined ? [] : ["--data", data, ...(weights ? ["--weights", weights] : []), ...(split ? ["--split", split] : []), "--size", size, "--resize", resize];
-  const words = ["tepal practical", ...photographs, "--seed", seed, "--epochs", epochs, "--batch", batch, "--lr", learningRate, "--explain", count, "--steps", steps];
+  const { data, root, weights, split, size, resize, seed, epochs, batch, learningRate, count, steps, strict } =
+    settings;
+  const photographs =
+    data === undefined
+      ? []
+      : [
+          "--data",
+          data,
+          ...(root ? ["--root", root] : []),
+          ...(weights ? ["--weights", weights] : []),
+          ...(split ? ["--split", split] : []),
+          "--size",
+          size,
+          "--resize",
+          resize,
+        ];
+  const words = [
+    "tepal practical",
+    ...photographs,
+    "--seed",
+    seed,
+    "--epochs",
+    epochs,
+    "--batch",
+    batch,
+    "--lr",
+    learningRate,
+    "--explain",
+    count,
+    "--steps",
+    steps,
+  ];
   return [...words, ...(strict ? ["--strict"] : [])].join(" ");
 }
 
-async function save(settings: Settings, material: Material, { classifier, outcome, recipe }: TrainedClassifier): Promise<void> {
+async function save(
+  settings: Settings,
+  material: Material,
+  { classifier, outcome, recipe }: TrainedClassifier,
+): Promise<void> {
   const { train, validation, test } = material;
   const manifest = classifier.manifest({
     seed: settings.seed,

@@ -10,7 +10,14 @@ import { type HeadTraining, trainHead } from "../../nn/headTraining.ts";
 import { historyCsv } from "../../nn/history.ts";
 import type { TrainingOptions } from "../../nn/trainingLoop.ts";
 import { type CommandContext, defineCommand } from "../command.ts";
-import { loadTrainingParts, pixelSource, type TrainingParts, trainingParts, VALIDATION_SHARE } from "../dataset.ts";
+import {
+  dataOptions,
+  loadTrainingParts,
+  pixelSource,
+  type TrainingParts,
+  trainingParts,
+  VALIDATION_SHARE,
+} from "../dataset.ts";
 import { withDevice } from "../device.ts";
 import { readClassifier, withoutHead } from "../model.ts";
 import type { Terminal } from "../terminal.ts";
@@ -26,11 +33,12 @@ interface Settings extends Required<Pick<TrainingOptions, "epochs" | "batch" | "
 
 export const command = defineCommand({
   name: "train",
-  summary: "train a classification head on photographs in class folders",
-  usage: "--data DIR [--val DIR | --split FILE] --weights FILE --out DIR [options]",
+  summary: "train a classification head on a data set or photographs in class folders",
+  usage: "--data NAME|DIR|FILE [--root DIR] [--val DIR | --split FILE] --weights FILE --out DIR [options]",
   positionals: [],
   options: {
-    data: { type: "path", exists: "folder", required: true, placeholder: "DIR", help: "photographs in DIR/<class>/" },
+    ...dataOptions,
+    data: { ...dataOptions.data, required: true },
     val: { type: "path", exists: "folder", placeholder: "DIR", help: "validation photographs, the same classes" },
     split: { type: "path", exists: "file", placeholder: "FILE", help: "JSON that lists the files of each part" },
     weights: { type: "path", exists: "file", required: true, placeholder: "FILE", help: "MobileNetV2's weights" },
@@ -52,14 +60,18 @@ export const command = defineCommand({
       "tepal train --data flowers --split split.json --weights mobilenet_v2.h5 --size 96 --out model --json",
       "as listed",
     ],
+    [
+      "tepal train --data flowers102 --root flowers --weights mobilenet_v2.h5 --out model",
+      "the publisher's parts; --root has 102flowers.tgz and its two .mat files",
+    ],
   ],
-  async run({ lr, out, strict, resize, size, weights, ...args }, context) {
+  async run({ lr, out, strict, resize, size, weights, cache, cacheLimit, ...args }, context) {
     if (lr === 0) throw new UsageError("--lr expects a number above 0, found 0; the default is 0.001");
     const settings = { ...args, learningRate: lr, out };
     const description = await readClassifier({ weights, size, resize: resize as "tf" | "aspect" });
     const parts = await trainingParts(args);
     await makeFolder(out);
-    const target = { inputSize: [size, size] as const, resize: resize as "tf" | "aspect", strict };
+    const target = { inputSize: [size, size] as const, resize: resize as "tf" | "aspect", strict, cache, cacheLimit };
     const { broken, ...photographs } = await loadTrainingParts(parts, target, context.terminal);
     return withDevice(async (device, adapter) => {
       const head = await trainOnFeatures(device, description, photographs, settings, context.terminal);

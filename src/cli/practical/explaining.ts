@@ -38,14 +38,19 @@ export function testPredictions(logits: Float32Array, classes: number): TestPred
     const values = logits.subarray(row * classes, (row + 1) * classes);
     const largest = values[predicted[row]];
     const total = values.reduce((sum, value) => sum + Math.exp(value - largest), 0);
-    probabilities.set(values.map((value) => Math.exp(value - largest) / total), row * classes);
+    probabilities.set(
+      values.map((value) => Math.exp(value - largest) / total),
+      row * classes,
+    );
   }
   return { logits, probabilities, predicted };
 }
 
 /** Images to explain, one class after the other in the order of the test part, so that every class is seen. */
 function chooseImages(labels: Int32Array, classes: number, count: number): number[] {
-  const byClass = Array.from({ length: classes }, (_, label) => [...labels.keys()].filter((index) => labels[index] === label));
+  const byClass = Array.from({ length: classes }, (_, label) =>
+    [...labels.keys()].filter((index) => labels[index] === label),
+  );
   const chosen: number[] = [];
   for (let round = 0; chosen.length < Math.min(count, labels.length); round++)
     for (const images of byClass) if (round < images.length && chosen.length < count) chosen.push(images[round]);
@@ -136,7 +141,11 @@ class Explainer {
 
   #caption(index: number): { name: string; predicted: string; actual: string } {
     const { classNames, test } = this.material;
-    return { name: test.names[index], predicted: classNames[this.predictions.predicted[index]], actual: classNames[test.labels[index]] };
+    return {
+      name: test.names[index],
+      predicted: classNames[this.predictions.predicted[index]],
+      actual: classNames[test.labels[index]],
+    };
   }
 
   #probability(index: number, label: number): number {
@@ -152,7 +161,10 @@ class Explainer {
 
   async #overlay(index: number, label: number): Promise<{ heatmap: Float32Array; overlay: RgbImage; status: string }> {
     const { test } = this.material;
-    const { heatmaps, status, height, width } = await this.gradCam.explain(batchPixels(test, [index]), Int32Array.of(label));
+    const { heatmaps, status, height, width } = await this.gradCam.explain(
+      batchPixels(test, [index]),
+      Int32Array.of(label),
+    );
     const heat = { values: heatmaps, height, width };
     return {
       heatmap: upsampleHeatmap(heat, test.height, test.width),
@@ -163,7 +175,10 @@ class Explainer {
 }
 
 /** Where the peak of a map lies (Zhang et al. 2018, pointing game), and its share inside the mask. */
-function maskFigures(heatmap: Float32Array, mask: Uint8Array): { pointingHit: boolean; massInMask: number; maskArea: number } {
+function maskFigures(
+  heatmap: Float32Array,
+  mask: Uint8Array,
+): { pointingHit: boolean; massInMask: number; maskArea: number } {
   const peak = argmaxOfRow(heatmap, 0, heatmap.length);
   const covered = mask.reduce((sum, value) => sum + (value > 0 ? 1 : 0), 0);
   return { pointingHit: mask[peak] > 0, massInMask: massInside(heatmap, mask), maskArea: covered / mask.length };

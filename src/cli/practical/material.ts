@@ -1,9 +1,10 @@
 /** What the practical works on: photographs from class folders, or `petals`, drawn here. */
 import { type LabelledImages, selectImages } from "../../data/datasets.ts";
-import { type BrokenImage, listedFiles, readSplitFile, scanClassFolders } from "../../data/folders.node.ts";
+import type { ImageDataset, PartName } from "../../data/loaders.ts";
+import type { BrokenImage } from "../../data/loadImages.node.ts";
 import { petalsDataset } from "../../data/petals.ts";
 import { stratifiedSplit } from "../../data/splits.ts";
-import { type DecodeOptions, loadPart } from "../dataset.ts";
+import { cutPart, type DataChoice, type DecodeOptions, loadPart, openChoice, type Part } from "../dataset.ts";
 import type { Terminal } from "../terminal.ts";
 
 export interface Material {
@@ -56,22 +57,22 @@ export function drawPetals(seed: number, terminal: Terminal): Material {
 }
 
 /**
- * Photographs of a folder by a split file, or by a stratified split from the seed. Without test files in the split, the
- * validation photographs are halved: what chose the epoch must not measure it.
+ * Images by the parts of a split file or of the data set, or by a stratified split from the seed. Where no part is kept for the
+ * test, the validation images are halved: what chose the epoch must not measure it.
  * @throws DataError, FileError naming what is wrong; a broken photograph is skipped and listed.
  */
 export async function loadPhotographs(
-  { data, split, seed }: { readonly data: string; readonly split?: string; readonly seed: number },
+  choice: DataChoice,
   options: DecodeOptions,
   terminal: Terminal,
 ): Promise<Material> {
-  const { classNames, paths } = split === undefined ? await splitBySeed(data, seed) : await splitByFile(data, split, seed);
-  const load = (part: "train" | "validation" | "test") =>
-    loadPart({ folder: data, folders: listedFiles(classNames, paths[part]) }, options, terminal, `reading ${part} photographs`);
+  const dataset = await openChoice(choice);
+  const parts = chooseParts(dataset, choice.seed);
+  const load = (name: PartName) => loadPart(parts[name], options, terminal, `reading ${name} photographs`);
   const [train, validation, test] = [await load("train"), await load("validation"), await load("test")];
   return {
-    name: data,
-    classNames,
+    name: choice.data,
+    classNames: dataset.classNames,
     train: train.images,
     validation: validation.images,
     test: test.images,
@@ -79,35 +80,38 @@ export async function loadPhotographs(
   };
 }
 
-interface Parts {
-  readonly classNames: string[];
-  readonly paths: Record<"train" | "validation" | "test", string[]>;
+function chooseParts(dataset: ImageDataset, seed: number): Readonly<Record<PartName, Part>> {
+  const { parts } = dataset;
+  const has = (name: PartName): boolean => (parts?.[name]?.length ?? 0) > 0;
+  const official = (name: PartName): Part => ({ dataset, indices: parts?.[name] ?? [] });
+  if (!has("train")) return splitBySeed(dataset, seed);
+  if (has("validation") && has("test"))
+    return { train: official("train"), validation: official("validation"), test: official("test") };
+  if (has("test")) {
+    const [train, validation] = cutPart(official("train"), shares.validation, seed);
+    return { train, validation, test: official("test") };
+  }
+  const { indices } = official("validation");
+  const labels = indices.map((index) => dataset.items[index].label);
+  const halves = stratifiedSplit(labels, { validation: 0, test: 0.5, seed });
+  const choose = (places: readonly number[]): Part => ({ dataset, indices: places.map((place) => indices[place]) });
+  return { train: official("train"), validation: choose(halves.train), test: choose(halves.test) };
 }
 
-async function splitBySeed(data: string, seed: number): Promise<Parts> {
-  const { classNames, files } = await scanClassFolders(data);
-  const indices = stratifiedSplit(
-    files.map(({ label }) => label),
+function splitBySeed(dataset: ImageDataset, seed: number): Readonly<Record<PartName, Part>> {
+  const split = stratifiedSplit(
+    dataset.items.map(({ label }) => label),
     { ...shares, seed },
   );
-  const pathsOf = (chosen: readonly number[]) => chosen.map((index) => files[index].path);
-  return {
-    classNames,
-    paths: { train: pathsOf(indices.train), validation: pathsOf(indices.validation), test: pathsOf(indices.test) },
-  };
-}
-
-async function splitByFile(data: string, file: string, seed: number): Promise<Parts> {
-  const { classes, train, validation, test } = await readSplitFile(file, data);
-  if (test.length > 0) return { classNames: classes, paths: { train, validation, test } };
-  const labels = listedFiles(classes, validation).files.map(({ label }) => label);
-  const halves = stratifiedSplit(labels, { validation: 0, test: 0.5, seed });
-  const pathsOf = (chosen: readonly number[]) => chosen.map((index) => validation[index]);
-  return { classNames: classes, paths: { train, validation: pathsOf(halves.train), test: pathsOf(halves.test) } };
+  const choose = (indices: readonly number[]): Part => ({ dataset, indices });
+  return { train: choose(split.train), validation: choose(split.validation), test: choose(split.test) };
 }
 
 /** One image of a part as bytes. */
-export function imageOf(images: LabelledImages, index: number): { height: number; width: number; data: Uint8Array<ArrayBuffer> } {
+export function imageOf(
+  images: LabelledImages,
+  index: number,
+): { height: number; width: number; data: Uint8Array<ArrayBuffer> } {
   const { height, width, pixels } = selectImages(images, [index]);
   return { height, width, data: Uint8Array.from(pixels, Math.round) };
 }

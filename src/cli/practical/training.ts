@@ -1,4 +1,4 @@
-import { Device } from "../../engine/device.ts";
+import type { Device } from "../../engine/device.ts";
 import { type Classifier, type ClassifierDescription, createClassifier, weightShapesOf } from "../../nn/classifier.ts";
 import { computeFeatures, featureChannels } from "../../nn/features.ts";
 import { trainHead } from "../../nn/headTraining.ts";
@@ -26,16 +26,23 @@ export interface TrainedClassifier {
   readonly recipe: Readonly<Record<string, string | number>>;
 }
 
-const progressOf =
-  (terminal: Terminal, label: string, epochs: number, total: number) => {
-    const bar = terminal.progress(label, epochs * total);
-    const onProgress = ({ epoch, done, loss, accuracy }: TrainingProgress): void =>
-      bar.update((epoch - 1) * total + done, `epoch ${epoch}/${epochs}, loss ${loss.toFixed(3)}, accuracy ${accuracy.toFixed(3)}`);
-    return { onProgress, finish: (best: number) => bar.finish(`best validation accuracy ${best.toFixed(3)}`) };
-  };
+const progressOf = (terminal: Terminal, label: string, epochs: number, total: number) => {
+  const bar = terminal.progress(label, epochs * total);
+  const onProgress = ({ epoch, done, loss, accuracy }: TrainingProgress): void =>
+    bar.update(
+      (epoch - 1) * total + done,
+      `epoch ${epoch}/${epochs}, loss ${loss.toFixed(3)}, accuracy ${accuracy.toFixed(3)}`,
+    );
+  return { onProgress, finish: (best: number) => bar.finish(`best validation accuracy ${best.toFixed(3)}`) };
+};
 
 /** Trains `smallCnn` from scratch on the material's pixels: Adam with a cosine schedule, all layers. */
-export async function trainSmallCnn(device: Device, material: Material, settings: TrainingSettings, terminal: Terminal): Promise<TrainedClassifier> {
+export async function trainSmallCnn(
+  device: Device,
+  material: Material,
+  settings: TrainingSettings,
+  terminal: Terminal,
+): Promise<TrainedClassifier> {
   const { classNames, train, validation } = material;
   const architecture = {
     name: "smallCnn",
@@ -45,7 +52,9 @@ export async function trainSmallCnn(device: Device, material: Material, settings
   } as const;
   const shapes = weightShapesOf(architecture);
   const values = initialise(shapes, settings.seed);
-  const tensors = new Map([...shapes].map(([name, shape]) => [name, { shape: [...shape], data: values.get(name) as Float32Array }]));
+  const tensors = new Map(
+    [...shapes].map(([name, shape]) => [name, { shape: [...shape], data: values.get(name) as Float32Array }]),
+  );
   const preprocessing = { name: "x/127.5 - 1", scale: 1 / 127.5, offset: -1, resize: "tf" } as const;
   const classifier = createClassifier(device, { architecture, preprocessing, classNames, tensors });
   const { onProgress, finish } = progressOf(terminal, "training smallCnn", settings.epochs, train.labels.length);
@@ -53,7 +62,14 @@ export async function trainSmallCnn(device: Device, material: Material, settings
   const outcome = await trainNetwork(classifier, data, { ...settings, schedule: cosineSchedule, onProgress });
   finish(outcome.best.valAccuracy);
   const { epochs, batch, learningRate } = settings;
-  const recipe = { network: "smallCnn from scratch", channels: smallCnnChannels.join(" "), optimiser: "Adam, cosine schedule", epochs, batch, learningRate };
+  const recipe = {
+    network: "smallCnn from scratch",
+    channels: smallCnnChannels.join(" "),
+    optimiser: "Adam, cosine schedule",
+    epochs,
+    batch,
+    learningRate,
+  };
   return { classifier, outcome, recipe };
 }
 
@@ -68,7 +84,12 @@ export async function trainFrozenBackbone(
   const { classNames, train, validation } = material;
   const backboneTensors = withoutHead(description.tensors);
   const architecture = { ...description.architecture, classes: null } as ClassifierDescription["architecture"];
-  const backbone = createClassifier(device, { ...description, architecture, classNames: null, tensors: backboneTensors });
+  const backbone = createClassifier(device, {
+    ...description,
+    architecture,
+    classNames: null,
+    tensors: backboneTensors,
+  });
   const progress = terminal.progress("computing features", train.labels.length + validation.labels.length);
   const features = await computeFeatures(backbone, pixelSource(train), { onProgress: (done) => progress.update(done) });
   const validationFeatures = await computeFeatures(backbone, pixelSource(validation), {

@@ -130,7 +130,7 @@ export const batchNormApplyReference: Reference = ([x, center, variance, gamma, 
 export const batchNormApplyCases: OpCase[] = [
   [4, 5, 3, 7],
   [33, 2],
-  [2, 17, 5, 12],
+  [2, 5, 7, 64],
 ].map((shape) => {
   const vector = { shape: [shape[shape.length - 1]] };
   return {
@@ -219,7 +219,7 @@ export const batchNormInputGradientReference: Reference = (
 export const batchNormInputGradientCases: OpCase[] = [
   [4, 5, 3, 7],
   [33, 2],
-  [2, 17, 5, 12],
+  [2, 5, 7, 64],
 ].map((shape) => {
   const vector = { shape: [shape[shape.length - 1]] };
   const positive = { ...vector, positive: true, offset: 0.5 };

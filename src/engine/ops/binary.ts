@@ -30,15 +30,11 @@ const infer = ([a, b]: readonly TensorType[]): TensorType[] => {
 
 const kernelOf =
   (name: string) =>
-  (context: KernelContext): KernelCall => {
-    const {
-      inputs: [a, b],
-      outputs: [y],
-    } = context;
+  ({ inputs: [a, b], outputs: [y], adapter }: KernelContext): KernelCall => {
     const count = sizeOf(y.shape);
     const cost = { flops: count, bytes: 4 * (count + sizeOf(a.shape) + sizeOf(b.shape)) };
     if (sameShape(a.shape, b.shape)) {
-      const { items, ...rung } = flatRung(context, name);
+      const { items, ...rung } = flatRung(name, y.shape, adapter);
       return { shader, ...rung, uniforms: [items, ...new Array(11).fill(0)], ...cost };
     }
     const strides = broadcastStrides(a.shape, b.shape, y.shape, rank);

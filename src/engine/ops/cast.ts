@@ -24,14 +24,10 @@ export const castOp = defineOp("cast", {
     return [{ dtype, shape: x.shape }];
   },
   gradient: () => [null],
-  kernel: (context) => {
-    const {
-      inputs: [x],
-      outputs: [y],
-    } = context;
+  kernel: ({ inputs: [x], outputs: [y], adapter }) => {
     const count = sizeOf(y.shape);
     const entryPoint = entryPoints[`${x.dtype} ${y.dtype}`];
-    const { items, ...rung } = flatRung(context, entryPoint);
+    const { items, ...rung } = flatRung(entryPoint, y.shape, adapter);
     // One element per invocation takes whole words of u8.
     const byWords = x.dtype === "u8" && rung.entryPoint === entryPoint ? { grid: flatGrid(Math.ceil(count / 4)) } : {};
     return {

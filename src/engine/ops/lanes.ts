@@ -1,6 +1,6 @@
 import { flatGrid } from "../kernel.ts";
-import type { AdapterTraits, KernelCall, KernelContext } from "../op.ts";
-import { sizeOf } from "../types.ts";
+import type { AdapterTraits, KernelCall } from "../op.ts";
+import { type Shape, sizeOf } from "../types.ts";
 
 const maxWorkgroups = 65535;
 
@@ -12,8 +12,9 @@ const vectorsPerInvocation = ({ software }: AdapterTraits): number => (software 
  * choice does not depend on the batch; else one element per invocation. `items` is what the kernel counts.
  */
 export function flatRung(
-  { outputs: [{ shape }], adapter }: KernelContext,
   entryPoint: string,
+  shape: Shape,
+  adapter: AdapterTraits,
 ): Pick<KernelCall, "entryPoint" | "grid"> & { items: number } {
   const count = sizeOf(shape);
   if (sizeOf(shape.slice(1)) % 4 !== 0) return { entryPoint, items: count, grid: flatGrid(count) };
@@ -27,7 +28,8 @@ export const inVectors = (columns: number): boolean => columns % 4 === 0 && colu
 
 /**
  * A two-dimensional grid over vectors of four columns and over rows: an invocation keeps its columns' numbers and walks rows
- * that lie a grid apart, so neither divides per element nor exceeds a limit. As many neighbours along a row as leave none idle.
+ * that lie a grid apart, so neither divides per element nor exceeds a limit. As many neighbours along a row as divide it,
+ * so that the grid has its width exactly.
  */
 export function columnGrid(
   rows: number,

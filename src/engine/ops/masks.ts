@@ -17,9 +17,9 @@ const defineMask = (name: string, inside: (y: number) => boolean) => {
       return [dy];
     },
     gradient: ({ inputs: [y], upstream: [dz] }) => [null, apply(op, [y, dz as Tensor])],
-    kernel: (context) => {
-      const count = sizeOf(context.outputs[0].shape);
-      const { items, ...rung } = flatRung(context, name);
+    kernel: ({ outputs: [{ shape }], adapter }) => {
+      const count = sizeOf(shape);
+      const { items, ...rung } = flatRung(name, shape, adapter);
       return { shader, ...rung, uniforms: [items], flops: count, bytes: 12 * count };
     },
   });

@@ -4,7 +4,7 @@ import { apply, type Tensor } from "../graph.ts";
 import { flatGrid, float } from "../kernel.ts";
 import { type Attributes, defineOp, type OpCase, type Reference, type Shader } from "../op.ts";
 import { formatType, hasBatch, type Shape, sizeOf, type TensorType } from "../types.ts";
-import { columnGrid, inVectors, sumGrid } from "./lanes.ts";
+import { columnGrid, inVectors, splitsFor, sumGrid } from "./lanes.ts";
 import { reshape } from "./reshape.ts";
 
 const shader: Shader = { name: "reduce", code };
@@ -114,12 +114,10 @@ export const expandReference: Reference = ([x], { attributes: { axes, mean: divi
 export const expandCases: OpCase[] = [
   { inputs: [{ shape: [3, 5] }], attributes: { shape: [3, 7, 5], axes: [1], mean: false } },
   { inputs: [{ shape: [3, 20] }], attributes: { shape: [3, 7, 5, 20], axes: [1, 2], mean: true } },
+  { inputs: [{ shape: [2, 32] }], attributes: { shape: [2, 70, 32], axes: [1], mean: false } },
 ];
 
-/** Beyond this many elements a sum is taken in two stages, so that many invocations share it. */
-const singleStage = 128;
-
-/** Sum over a run of neighbouring axes, in one stage or two; the order depends on the shape alone. */
+/** Sum over a run of neighbouring axes, in one stage, or in two so that many invocations share it; the order depends on the shape alone. */
 export const sumOp = defineOp("sum", {
   arity: 1,
   infer: ([x], { axes, keepDims }) => {
@@ -139,8 +137,8 @@ export const sumOp = defineOp("sum", {
     if (axes.every((axis: number) => x.shape[axis] === 1)) return [reshape(x, target)];
     const stage = (from: Tensor, over: readonly number[], splits: number, isMean: boolean): Tensor =>
       apply(partialSumOp, [from], { axes: over, splits, mean: isMean });
-    if (perSample <= singleStage) return [reshape(stage(x, axes, 1, divide), target)];
-    const splits = Math.min(512, Math.ceil(Math.sqrt(perSample)));
+    const splits = splitsFor(perSample);
+    if (splits === 1) return [reshape(stage(x, axes, 1, divide), target)];
     return [reshape(stage(stage(x, axes, splits, divide), [axes[0]], 1, false), target)];
   },
   traits: { couplesBatch: reducesBatch },

@@ -1,15 +1,21 @@
 import type { OpEntry, Reference } from "../op.ts";
+import * as affine from "./affine.ts";
 import * as batchNormTraining from "./batchNormTraining.ts";
 import * as binary from "./binary.ts";
 import * as cast from "./cast.ts";
 import * as channel from "./channel.ts";
 import * as conv2d from "./conv2d.ts";
 import * as depthwise from "./depthwise.ts";
+import * as erase from "./erase.ts";
 import * as extremes from "./extremes.ts";
+import * as filters from "./filters.ts";
 import * as gather from "./gather.ts";
+import * as histogram from "./histogram.ts";
 import * as masks from "./masks.ts";
 import * as matmul from "./matmul.ts";
+import * as mix from "./mix.ts";
 import * as nonFinite from "./nonFinite.ts";
+import * as photometric from "./photometric.ts";
 import * as pool from "./pool.ts";
 import * as reduce from "./reduce.ts";
 import * as reshape from "./reshape.ts";
@@ -158,6 +164,31 @@ export const registry: readonly OpEntry[] = [
     reference: resize.resizeBilinearTransposedReference,
     cases: resize.resizeBilinearCases,
   },
+  { op: affine.affineWarpOp, reference: affine.affineWarpReference, cases: affine.affineWarpCases },
+  {
+    op: photometric.photometricOp,
+    reference: photometric.photometricReference,
+    cases: photometric.photometricCases,
+  },
+  {
+    op: photometric.photometricAboutOp,
+    reference: photometric.photometricReference,
+    cases: photometric.photometricAboutCases,
+  },
+  { op: histogram.histogramOp, reference: histogram.histogramReference, cases: histogram.histogramCases },
+  {
+    op: histogram.equaliseTableOp,
+    reference: histogram.equaliseTableReference,
+    cases: histogram.equaliseTableCases,
+  },
+  { op: histogram.lookUpOp, reference: histogram.lookUpReference, cases: histogram.lookUpCases },
+  { op: filters.filterRowsOp, reference: filters.filterRowsReference, cases: filters.filterLineCases },
+  { op: filters.filterColumnsOp, reference: filters.filterColumnsReference, cases: filters.filterLineCases },
+  { op: filters.sharpenOp, reference: filters.sharpenReference, cases: filters.sharpenCases },
+  { op: erase.eraseOp, reference: erase.eraseReference, cases: erase.eraseCases },
+  { op: erase.noiseOp, reference: erase.noiseReference, cases: erase.noiseCases },
+  { op: mix.mixUpOp, reference: mix.mixUpReference, cases: mix.mixUpCases },
+  { op: mix.cutMixOp, reference: mix.cutMixReference, cases: mix.cutMixCases },
 ];
 
 /** The float64 loops by op name, for `runReference`. */

@@ -21,13 +21,13 @@ const kernelOf =
     flops: number,
     words: (attributes: KernelContext["attributes"]) => UniformWord[] = () => [0, 0],
   ) =>
-  (context: KernelContext) => {
-    const count = sizeOf(context.outputs[0].shape);
-    const { items, ...rung } = flatRung(context, entryPoint);
+  ({ outputs: [{ shape }], attributes, adapter }: KernelContext) => {
+    const count = sizeOf(shape);
+    const { items, ...rung } = flatRung(entryPoint, shape, adapter);
     return {
       shader,
       ...rung,
-      uniforms: [items, ...words(context.attributes)],
+      uniforms: [items, ...words(attributes)],
       flops: flops * count,
       bytes: 8 * count,
     };

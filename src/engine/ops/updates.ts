@@ -5,6 +5,7 @@ import { makeNode, type Node, type Tensor } from "../graph.ts";
 import { flatGrid, float } from "../kernel.ts";
 import { defineOp, type KernelContext, type OpCase, type Reference, type Shader } from "../op.ts";
 import { formatShape, formatType, sameShape, sizeOf, type TensorType } from "../types.ts";
+import { flatRung } from "./lanes.ts";
 
 const shader: Shader = { name: "updates", code };
 const assignShader: Shader = { name: "assign", code: assignCode };
@@ -37,21 +38,21 @@ const kernelOf =
     };
   };
 
-const shapes = [[3], [257], [3, 3, 5, 7]];
+const shapes = [[3], [257], [3, 3, 5, 7], [9, 5, 8]];
 const scalar = (value: number) => ({ shape: [], scale: 0, offset: value });
 
 /** Inputs: parameter, first moment, second moment, gradient, rate [], skip []. */
 export const adamUpdateOp = defineOp("adamUpdate", {
   arity: 6,
   infer: inferUpdate(2),
-  kernel: ({ inputs: [parameter], attributes: { beta1, beta2, epsilon } }) => {
-    const count = sizeOf(parameter.shape);
+  kernel: ({ inputs: [{ shape }], attributes: { beta1, beta2, epsilon }, adapter }) => {
+    const count = sizeOf(shape);
+    const { items, ...rung } = flatRung("adam", shape, adapter);
     return {
       shader,
-      entryPoint: "adam",
-      uniforms: [count, float(1 - beta1), float(1 - beta2), float(epsilon), float(0)],
+      ...rung,
+      uniforms: [items, float(1 - beta1), float(1 - beta2), float(epsilon), float(0)],
       bindings: [0, 1, 3, 4, 5, 2].map((input) => ({ input })),
-      grid: flatGrid(count),
       flops: 11 * count,
       bytes: 28 * count,
     };
@@ -79,15 +80,15 @@ export const adamUpdateCases: OpCase[] = [...shapes.map((shape) => ({ shape, ski
 export const sgdUpdateOp = defineOp("sgdUpdate", {
   arity: 5,
   infer: inferUpdate(2),
-  kernel: ({ inputs: [parameter], attributes: { momentum, nesterov } }) => {
-    const count = sizeOf(parameter.shape);
+  kernel: ({ inputs: [{ shape }], attributes: { momentum, nesterov }, adapter }) => {
+    const count = sizeOf(shape);
+    const { items, ...rung } = flatRung("sgd", shape, adapter);
     return {
       shader,
-      entryPoint: "sgd",
+      ...rung,
       overrides: { NESTEROV: nesterov ? 1 : 0 },
-      uniforms: [count, float(0), float(0), float(0), float(momentum)],
+      uniforms: [items, float(0), float(0), float(0), float(momentum)],
       bindings: [{ input: 0 }, { input: 1 }, { input: 2 }, { input: 3 }, { input: 4 }],
-      grid: flatGrid(count),
       flops: 5 * count,
       bytes: 20 * count,
     };

@@ -1,0 +1,179 @@
+import code from "../../shaders/affineWarp.wgsl?raw";
+import { ShapeError } from "../errors.ts";
+import { apply, type Tensor } from "../graph.ts";
+import { float } from "../kernel.ts";
+import { defineOp, type OpCase, type Reference, type ReferenceTensor, type Shader } from "../op.ts";
+import { formatType, sizeOf } from "../types.ts";
+
+const shader: Shader = { name: "affineWarp", code };
+
+/** The grid of a kernel with one invocation per pixel, in workgroups of 16 × 4 pixels of one image. */
+export function pixelGrid(width: number, height: number, samples: number): readonly [number, number, number] {
+  return samples === 0 ? [0, 0, 0] : [Math.ceil(width / 16), Math.ceil(height / 4), samples];
+}
+
+/** What lies beyond the border; see {@link foldCoordinate}. The order is the shader's. */
+export const fillModes = ["reflect", "nearest", "constant", "wrap"] as const;
+export type FillMode = (typeof fillModes)[number];
+
+export const interpolations = ["bilinear", "nearest"] as const;
+export type Interpolation = (typeof interpolations)[number];
+
+export interface WarpAttributes {
+  /** Of the output, in pixels. */
+  readonly height: number;
+  readonly width: number;
+  readonly fill: FillMode;
+  readonly interpolation: Interpolation;
+  /** What the outside is worth with `constant`. */
+  readonly fillValue: number;
+}
+
+/** Positions at or beyond this are not folded: float32 has no fractions left to interpolate with. */
+const farthest = 2 ** 24;
+
+/**
+ * A coordinate brought inside [0, length − 1], as TensorFlow's ImageProjectiveTransformV3 does before it interpolates.
+ * `constant` leaves it. `wrap` has the period `length`, but counts periods in steps of length − 1, as TensorFlow does.
+ */
+export function foldCoordinate(position: number, length: number, fill: FillMode): number {
+  if (fill === "constant") return position;
+  if (length <= 1) return 0;
+  let inside = position;
+  if (fill === "reflect") {
+    const period = 2 * length;
+    if (position < 0) {
+      const near = position + period * Math.trunc(-position / period);
+      inside = near < -length ? near + period : -near - 1;
+    } else if (position > length - 1) {
+      const near = position - period * Math.trunc(position / period);
+      inside = near >= length ? period - near - 1 : near;
+    }
+  }
+  if (fill === "wrap") {
+    if (position < 0) inside = position + length * (Math.trunc(-position / (length - 1)) + 1);
+    else if (position > length - 1) inside = position - length * Math.trunc(position / (length - 1));
+  }
+  return Math.min(Math.max(inside, 0), length - 1);
+}
+
+/**
+ * x [N, H, W, C] warped by matrix [N, 8], which maps output pixels to input positions:
+ * u = (m0·x + m1·y + m2) / d, v = (m3·x + m4·y + m5) / d, d = m6·x + m7·y + 1. An affine map has m6 = m7 = 0.
+ */
+export const affineWarpOp = defineOp("affineWarp", {
+  arity: 2,
+  infer: ([x, matrix], { height, width, fill, interpolation }) => {
+    if (x.dtype !== "f32" || x.shape.length !== 4)
+      throw new ShapeError(`expected f32 [N, height, width, channels], found ${formatType(x)}`);
+    if (matrix.dtype !== "f32" || matrix.shape.length !== 2 || matrix.shape[0] !== x.shape[0] || matrix.shape[1] !== 8)
+      throw new ShapeError(
+        `expected a matrix f32 [N, 8] for each image of ${formatType(x)}, found ${formatType(matrix)}`,
+      );
+    if (
+      ![x.shape[1], x.shape[2], height, width].every((side) => Number.isInteger(side) && side >= 1 && side < farthest)
+    )
+      throw new ShapeError(`expected sides of at least 1, found ${formatType(x)} to ${height}×${width}`);
+    if (!fillModes.includes(fill) || !interpolations.includes(interpolation))
+      throw new ShapeError(
+        `expected a fill of ${fillModes.join(", ")} and an interpolation of ${interpolations.join(", ")}, found ${fill} and ${interpolation}`,
+      );
+    return [{ dtype: "f32", shape: [x.shape[0], height, width, x.shape[3]] }];
+  },
+  kernel: ({ inputs: [x], outputs: [y], attributes }) => {
+    const { height, width, fill, interpolation, fillValue } = attributes as WarpAttributes;
+    const pixels = y.shape[0] * height * width;
+    return {
+      shader,
+      entryPoint: "warp",
+      overrides: {
+        CHANNELS: x.shape[3],
+        FILL: fillModes.indexOf(fill),
+        NEAREST: Number(interpolation === "nearest"),
+      },
+      uniforms: [...x.shape.slice(0, 3), height, width, float(fillValue)],
+      grid: pixelGrid(width, height, x.shape[0]),
+      flops: pixels * (20 + 8 * x.shape[3]),
+      bytes: 4 * (sizeOf(x.shape) + sizeOf(y.shape) + 8 * x.shape[0]),
+    };
+  },
+});
+
+/** The taps of a position along one side with their weights. A pixel without weight is left out. */
+function tapsOf(position: number, nearest: boolean): [number, number][] {
+  if (nearest) return [[Math.floor(position + 0.5), 1]];
+  const lower = Math.floor(position);
+  const fraction = position - lower;
+  return fraction === 0
+    ? [[lower, 1]]
+    : [
+        [lower, 1 - fraction],
+        [lower + 1, fraction],
+      ];
+}
+
+function sample(x: ReferenceTensor, image: number, [u, v]: [number, number], attributes: WarpAttributes): number[] {
+  const [, height, width, channels] = x.shape;
+  const { fill, interpolation, fillValue } = attributes;
+  if (!(Math.abs(u) < farthest && Math.abs(v) < farthest)) return new Array(channels).fill(fillValue);
+  const result = new Array(channels).fill(0);
+  for (const [row, rowWeight] of tapsOf(foldCoordinate(v, height, fill), interpolation === "nearest"))
+    for (const [column, columnWeight] of tapsOf(foldCoordinate(u, width, fill), interpolation === "nearest")) {
+      const isInside = row >= 0 && row < height && column >= 0 && column < width;
+      const from = ((image * height + row) * width + column) * channels;
+      for (let c = 0; c < channels; c++)
+        result[c] += rowWeight * columnWeight * (isInside ? x.data[from + c] : fillValue);
+    }
+  return result;
+}
+
+export const affineWarpReference: Reference = ([x, matrix], { attributes, outputs: [y] }) => {
+  const [samples, height, width, channels] = y.shape;
+  const result = new Float64Array(sizeOf(y.shape));
+  let to = 0;
+  for (let n = 0; n < samples; n++) {
+    const m = matrix.data.subarray(8 * n, 8 * n + 8);
+    for (let oy = 0; oy < height; oy++)
+      for (let ox = 0; ox < width; ox++) {
+        const divisor = m[6] * ox + m[7] * oy + 1;
+        const at: [number, number] = [
+          (m[0] * ox + m[1] * oy + m[2]) / divisor,
+          (m[3] * ox + m[4] * oy + m[5]) / divisor,
+        ];
+        result.set(sample(x, n, at, attributes as WarpAttributes), to);
+        to += channels;
+      }
+  }
+  return [result];
+};
+
+/** Matrices of small random numbers: projective, with positions on both sides of the border. */
+export const affineWarpCases: OpCase[] = fillModes.flatMap((fill, index) => [
+  {
+    inputs: [{ shape: [3, 5 + index, 4, 1 + index] }, { shape: [3, 8], scale: 0.05, offset: 0.05 }],
+    attributes: { height: 6, width: 9 - index, fill, interpolation: "bilinear", fillValue: 0.5 },
+    differentiate: [],
+  },
+  {
+    inputs: [{ shape: [2, 1, 7, 3] }, { shape: [2, 8], scale: 0.01, offset: 0.1 }],
+    attributes: { height: 5, width: 5, fill, interpolation: "bilinear", fillValue: -1 },
+    differentiate: [],
+  },
+]);
+
+/**
+ * Warps x [N, H, W, C] by matrix [N, 8] to [N, height, width, C]; the fill rules are those of TensorFlow.
+ * Throws a ShapeError for other shapes or unknown fills.
+ */
+export const affineWarp = (
+  x: Tensor,
+  matrix: Tensor,
+  {
+    height = x.shape[1],
+    width = x.shape[2],
+    fill = "reflect",
+    interpolation = "bilinear",
+    fillValue = 0,
+  }: Partial<WarpAttributes> = {},
+  label?: string,
+): Tensor => apply(affineWarpOp, [x, matrix], { height, width, fill, interpolation, fillValue }, label);

@@ -1,0 +1,119 @@
+import code from "../../shaders/filters.wgsl?raw";
+import { ShapeError } from "../errors.ts";
+import { apply, type Tensor } from "../graph.ts";
+import { flatGrid } from "../kernel.ts";
+import { defineOp, type KernelContext, type OpCase, type Reference, type ReferenceTensor, type Shader } from "../op.ts";
+import { formatType, sizeOf, type TensorType } from "../types.ts";
+
+const shader: Shader = { name: "filters", code };
+
+const checkImages = (x: TensorType): void => {
+  if (x.dtype !== "f32" || x.shape.length !== 4)
+    throw new ShapeError(`expected f32 [N, height, width, channels], found ${formatType(x)}`);
+};
+
+const kernelOf =
+  (entryPoint: string, vertical: boolean) =>
+  ({ inputs: [x, weights] }: KernelContext) => {
+    const count = sizeOf(x.shape);
+    const taps = weights.shape[1] ?? 9;
+    return {
+      shader,
+      entryPoint,
+      uniforms: [count, ...x.shape.slice(1), taps, Number(vertical)],
+      grid: flatGrid(count),
+      flops: 2 * taps * count,
+      bytes: 8 * count,
+    };
+  };
+
+/** x at a distance from element `at`; beyond the border the border's pixel. */
+function neighbour({ shape, data }: ReferenceTensor, at: number, down: number, right: number): number {
+  const [, height, width, channels] = shape;
+  const pixel = Math.floor(at / channels);
+  const row = Math.floor(pixel / width) % height;
+  const image = Math.floor(pixel / width / height);
+  const clampTo = (place: number, size: number): number => Math.min(Math.max(place, 0), size - 1);
+  const from = (image * height + clampTo(row + down, height)) * width + clampTo((pixel % width) + right, width);
+  return data[from * channels + (at % channels)];
+}
+
+const defineLine = (name: string, vertical: boolean) =>
+  defineOp(name, {
+    arity: 2,
+    infer: ([x, weights]) => {
+      checkImages(x);
+      const { shape } = weights;
+      if (weights.dtype !== "f32" || shape.length !== 2 || shape[0] !== x.shape[0] || shape[1] % 2 !== 1)
+        throw new ShapeError(
+          `expected an odd number of weights f32 [N, taps] for each image, found ${formatType(weights)}`,
+        );
+      return [x];
+    },
+    kernel: kernelOf("line", vertical),
+  });
+
+/** x [N, H, W, C] filtered along its rows by weights [N, taps], an odd number of them; the border's pixels repeat. */
+export const filterRowsOp = defineLine("filterRows", false);
+/** The same along the columns. */
+export const filterColumnsOp = defineLine("filterColumns", true);
+
+const lineReference =
+  (vertical: boolean): Reference =>
+  ([x, weights]) => {
+    const taps = weights.shape[1];
+    const perImage = sizeOf(x.shape.slice(1));
+    return [
+      x.data.map((_, at) => {
+        let total = 0;
+        for (let k = 0; k < taps; k++) {
+          const weight = weights.data[Math.floor(at / perImage) * taps + k];
+          const distance = k - (taps - 1) / 2;
+          if (weight !== 0) total += weight * neighbour(x, at, vertical ? distance : 0, vertical ? 0 : distance);
+        }
+        return total;
+      }),
+    ];
+  };
+export const filterRowsReference = lineReference(false);
+export const filterColumnsReference = lineReference(true);
+export const filterLineCases: OpCase[] = [
+  { inputs: [{ shape: [2, 5, 7, 3] }, { shape: [2, 5] }], differentiate: [] },
+  { inputs: [{ shape: [1, 2, 3, 2] }, { shape: [1, 9] }], differentiate: [] },
+];
+
+/** clip(x + amount·(x − smooth)) with amount [N]: 0 leaves an image, −1 smooths it, 1 sharpens it (Pillow's kernel). */
+export const sharpenOp = defineOp("sharpen", {
+  arity: 2,
+  infer: ([x, amount]) => {
+    checkImages(x);
+    if (amount.dtype !== "f32" || amount.shape.join() !== `${x.shape[0]}`)
+      throw new ShapeError(`expected an amount f32 [N] for each image, found ${formatType(amount)}`);
+    return [x];
+  },
+  kernel: kernelOf("sharpen", false),
+});
+export const sharpenReference: Reference = ([x, amounts]) => {
+  const perImage = sizeOf(x.shape.slice(1));
+  return [
+    x.data.map((centre, at) => {
+      const amount = amounts.data[Math.floor(at / perImage)];
+      if (amount === 0) return centre;
+      let sum = 4 * centre;
+      for (let down = -1; down <= 1; down++)
+        for (let right = -1; right <= 1; right++) sum += neighbour(x, at, down, right);
+      const value = centre + amount * (centre - sum / 13);
+      return value < 0 ? 0 : value > 255 ? 255 : value;
+    }),
+  ];
+};
+export const sharpenCases: OpCase[] = [
+  { inputs: [{ shape: [3, 5, 4, 3], scale: 60, offset: 128 }, { shape: [3] }], differentiate: [] },
+  { inputs: [{ shape: [1, 1, 5, 1], scale: 60, offset: 128 }, { shape: [1] }], differentiate: [] },
+];
+
+/** A separable filter of x [N, H, W, C] by weights [N, taps] along both sides: a Gaussian blur with Gaussian weights. */
+export const separableFilter = (x: Tensor, weights: Tensor, label?: string): Tensor =>
+  apply(filterColumnsOp, [apply(filterRowsOp, [x, weights]), weights], {}, label);
+
+export const sharpen = (x: Tensor, amount: Tensor, label?: string): Tensor => apply(sharpenOp, [x, amount], {}, label);
