@@ -76,9 +76,11 @@ fn inverseNormal(p: f32) -> f32 {
 }
 
 fn noisy(value: f32, sigma: f32, bits: u32) -> f32 {
-  let isNan = (bitcast<u32>(value) & 0x7fffffffu) > 0x7f800000u;
-  let z = inverseNormal((f32(bits >> 9u) + 0.5) * 0x1p-23f);
-  return select(clamp(value + sigma * z, 0.0, 255.0), value, isNan || sigma == 0.0);
+  if ((bitcast<u32>(sigma) << 1u) == 0u) { return value; }
+  let moved = value + sigma * inverseNormal((f32(bits >> 9u) + 0.5) * 0x1p-23f);
+  // Clamping drops a NaN on some drivers.
+  let isNan = (bitcast<u32>(moved) & 0x7fffffffu) > 0x7f800000u;
+  return select(clamp(moved, 0.0, 255.0), moved, isNan);
 }
 
 @compute @workgroup_size(COLUMNS, ROWS)
@@ -90,7 +92,7 @@ fn noise(@builtin(global_invocation_id) id: vec3u) {
   let sigma = boxes[id.z];
   for (var c = 0u; c < params.channels; c++) {
     var bits = 0u;
-    if (sigma != 0.0) { bits = randomBits(address[a], address[a + 1u], address[a + 2u], address[a + 3u], lane + c); }
+    if ((bitcast<u32>(sigma) << 1u) != 0u) { bits = randomBits(address[a], address[a + 1u], address[a + 2u], address[a + 3u], lane + c); }
     y[at + c] = noisy(x[at + c], sigma, bits);
   }
 }

@@ -43,8 +43,8 @@ fn line(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   var total = 0.0;
   for (var k = 0; k < i32(params.taps); k++) {
     let weight = weights[place.image * params.taps + u32(k)];
-    // A pixel without weight is left out, so that its NaN or infinity stays where it is.
-    if (weight != 0.0) { total += weight * pixelAt(place, (k - radius) * down, (k - radius) * (1 - down)); }
+    // A pixel without weight is left out, so that its NaN or infinity stays where it is. Bits tell: a NaN compares as it likes.
+    if ((bitcast<u32>(weight) << 1u) != 0u) { total += weight * pixelAt(place, (k - radius) * down, (k - radius) * (1 - down)); }
   }
   y[at] = total;
 }
@@ -56,7 +56,7 @@ fn sharpen(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
   let place = placeOf(at);
   let amount = weights[place.image];
   let centre = x[at];
-  if (amount == 0.0) {
+  if ((bitcast<u32>(amount) << 1u) == 0u) {
     y[at] = centre;
     return;
   }

@@ -28,6 +28,11 @@ fn isNan(value: f32) -> bool {
   return (bitcast<u32>(value) & 0x7fffffffu) > 0x7f800000u;
 }
 
+// A NaN made of the bits of a NaN or of an infinity; `value - value` is 0 for some compilers.
+fn notNumber(value: f32) -> f32 {
+  return bitcast<f32>(bitcast<u32>(value) | 0x7fc00000u);
+}
+
 // Clamping drops a NaN on some drivers.
 fn clip(value: vec3f) -> vec3f {
   let inside = clamp(value, vec3f(0.0), vec3f(255.0));
@@ -57,9 +62,13 @@ fn share(hue: f32, offset: f32) -> f32 {
 }
 
 fn turnHue(rgb: vec3f, turns: f32) -> vec3f {
+  // max and min drop a NaN on some drivers; a colour with one has no hue to turn.
+  if (isNan(rgb.x) || isNan(rgb.y) || isNan(rgb.z)) { return rgb; }
   let highest = max(rgb.x, max(rgb.y, rgb.z));
   let chroma = highest - min(rgb.x, min(rgb.y, rgb.z));
   if (!(chroma > 0.0)) { return rgb; }
+  // A turn that is no number gives no number: the clamps below would hide it.
+  if ((bitcast<u32>(turns) & 0x7fffffffu) >= 0x7f800000u) { return vec3f(notNumber(turns)); }
   let hue = hueOf(rgb, highest, chroma) + turns;
   return vec3f(highest) - chroma * vec3f(share(hue, 5.0), share(hue, 3.0), share(hue, 1.0));
 }
@@ -75,6 +84,8 @@ fn applyStep(rgb: vec3f, code: u32, amount: f32, mean: vec3f) -> vec3f {
   if (has(4u) && code == 4u) { return turnHue(rgb, amount); }
   if (has(5u) && code == 5u) { return rgb + (grey(rgb) - rgb) * amount; }
   if (has(6u) && code == 6u) {
+    // No whole number of bits can be made of a NaN or of −∞.
+    if (isNan(amount) || amount < -3e38) { return vec3f(notNumber(amount)); }
     let size = f32(1u << (8u - min(u32(amount), 8u)));
     return floor(rgb / size) * size;
   }
