@@ -30,13 +30,13 @@ export function onnxRuntimeEngine(ort: Any, { name, version, provider }: OnnxRun
 
 async function forward(ort: Any, provider: string, { batch, size }: Workload, { weights }: Material): Promise<Work> {
   const model = onnxModel(weights, batch, size);
-  const session = await ort.InferenceSession.create(model, { executionProviders: [provider] });
+  const inference = await ort.InferenceSession.create(model, { executionProviders: [provider] });
   const data = channelsFirst(preprocessed(pixelsOf(batch, size)), batch, size);
   return {
     run: async () => {
-      const { y } = await session.run({ x: new ort.Tensor("float32", data, [batch, 3, size, size]) });
+      const { y } = await inference.run({ x: new ort.Tensor("float32", data, [batch, 3, size, size]) });
       return y.data as Float32Array;
     },
-    dispose: () => session.release(),
+    dispose: () => inference.release(),
   };
 }

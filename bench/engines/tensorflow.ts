@@ -18,12 +18,12 @@ export interface TensorFlowOptions {
 }
 
 /** What the workloads need: the library, and a way to make its backend the current one. */
-export interface Session {
+export interface Runtime {
   readonly tf: Any;
   readonly select: () => Promise<unknown>;
 }
 
-interface Model extends Session {
+interface Model extends Runtime {
   /** Features [N, h, w, C] of preprocessed images. */
   readonly features: (x: Any) => Any;
   /** Logits of features. */
@@ -32,14 +32,14 @@ interface Model extends Session {
 
 /** TF.js as a user of it runs the network fastest: folded weights and fused convolutions. */
 export function tensorFlowEngine(tf: Any, { backend, integrationBatches }: TensorFlowOptions): Engine {
-  const session: Session = { tf, select: () => tf.setBackend(backend) };
+  const runtime: Runtime = { tf, select: () => tf.setBackend(backend) };
   const models = new Map<Material, Model>();
   return {
     name: `tfjs-${backend}`,
     version: tf.version_core,
     async prepare(workload, material) {
-      await session.select();
-      const model = models.get(material) ?? buildModel(session, material);
+      await runtime.select();
+      const model = models.get(material) ?? buildModel(runtime, material);
       models.set(material, model);
       switch (workload.kind) {
         case "forward":
@@ -51,9 +51,9 @@ export function tensorFlowEngine(tf: Any, { backend, integrationBatches }: Tenso
         case "gradCam":
           return gradCam(model, workload);
         case "headStep":
-          return tensorFlowHeadStep(session, workload);
+          return tensorFlowHeadStep(runtime, workload);
         case "fineTuneStep":
-          return tensorFlowFineTuneStep(session, material, workload);
+          return tensorFlowFineTuneStep(runtime, material, workload);
         default:
           return workload.kind satisfies never;
       }
@@ -61,8 +61,8 @@ export function tensorFlowEngine(tf: Any, { backend, integrationBatches }: Tenso
   };
 }
 
-function buildModel(session: Session, { weights }: Material): Model {
-  const { tf } = session;
+function buildModel(runtime: Runtime, { weights }: Material): Model {
+  const { tf } = runtime;
   const variables = new Map<string, { filter: Any; bias: Any }>();
   const blocks = mobileNetV2Blocks();
   for (const layer of blocks.flatMap(({ layers }) => layers)) {
@@ -80,7 +80,7 @@ function buildModel(session: Session, { weights }: Material): Model {
     return op({ x, filter, strides: layer.stride, pad: "same", bias, activation });
   };
   return {
-    ...session,
+    ...runtime,
     features: (x) =>
       blocks.reduce((input, { layers, residual }) => {
         const y = layers.reduce(apply, input);

@@ -2,7 +2,7 @@ import { classes, featuresOf, headWeights, labelsOf, type Material, pixelsOf, pr
 import { epsilon, head, type Layer, mobileNetV2Blocks } from "../network.ts";
 import * as settings from "../workloads.ts";
 import { changedParameters, type Work } from "./engine.ts";
-import type { Any, Session } from "./tensorflow.ts";
+import type { Any, Runtime } from "./tensorflow.ts";
 
 interface Training {
   readonly optimiser: Any;
@@ -14,7 +14,7 @@ interface Training {
   readonly constants: readonly Any[];
 }
 
-function training({ tf, select }: Session, { optimiser, variables, watched, loss, constants }: Training): Work {
+function training({ tf, select }: Runtime, { optimiser, variables, watched, loss, constants }: Training): Work {
   const run = async (): Promise<Float32Array> => {
     await select();
     const cost = optimiser.minimize(loss, true, [...variables]);
@@ -37,14 +37,14 @@ const oneHot = (tf: Any, labels: Int32Array, depth: number): Any =>
   tf.tidy(() => tf.cast(tf.oneHot(tf.tensor1d(labels, "int32"), depth), "float32"));
 
 /** Dense head, softmax cross-entropy, Adam. */
-export function tensorFlowHeadStep(session: Session, { batch }: settings.Workload): Work {
-  const { tf } = session;
+export function tensorFlowHeadStep(runtime: Runtime, { batch }: settings.Workload): Work {
+  const { tf } = runtime;
   const { kernel: start } = headWeights();
   const kernel = tf.variable(tf.tensor(start.data, start.shape));
   const bias = tf.variable(tf.zeros([settings.headClasses]));
   const data = featuresOf(batch);
   const labels = oneHot(tf, labelsOf(batch, settings.headClasses), settings.headClasses);
-  return training(session, {
+  return training(runtime, {
     optimiser: tf.train.adam(settings.headLearningRate, 0.9, 0.999, 1e-7),
     variables: [kernel, bias],
     watched: [kernel],
@@ -58,8 +58,8 @@ export function tensorFlowHeadStep(session: Session, { batch }: settings.Workloa
 }
 
 /** All layers, batch statistics, gradient descent with momentum. */
-export function tensorFlowFineTuneStep(session: Session, { weights }: Material, workload: settings.Workload): Work {
-  const { tf } = session;
+export function tensorFlowFineTuneStep(runtime: Runtime, { weights }: Material, workload: settings.Workload): Work {
+  const { tf } = runtime;
   const { batch, size } = workload;
   const depthwise = new Set<string>();
   for (const layer of mobileNetV2Blocks().flatMap(({ layers }) => layers))
@@ -76,7 +76,7 @@ export function tensorFlowFineTuneStep(session: Session, { weights }: Material, 
   const data = preprocessed(pixelsOf(batch, size));
   const labels = oneHot(tf, labelsOf(batch, classes), classes);
   const isTrained = (name: string): boolean => !name.includes("/moving_");
-  return training(session, {
+  return training(runtime, {
     optimiser: tf.train.momentum(settings.fineTuneLearningRate, settings.fineTuneMomentum),
     variables: [...variables].filter(([name]) => isTrained(name)).map(([, variable]) => variable),
     watched: settings.watchedParameters.map((name) => variables.get(name)),
