@@ -5,7 +5,7 @@ import type { ExplainedImage, Mistake, RgbImage } from "../../report/types.ts";
 import { baselinePixels } from "../../xai/baselines.ts";
 import { GradCam } from "../../xai/gradCam.ts";
 import { IntegratedGradients } from "../../xai/integratedGradients.ts";
-import { renderAttribution, renderOverlay, upsampleHeatmap } from "../../xai/overlay.ts";
+import { renderAttribution, renderHeatmap, renderOverlay, upsampleHeatmap } from "../../xai/overlay.ts";
 import type { Terminal } from "../terminal.ts";
 import { imageOf, type Material } from "./material.ts";
 
@@ -89,6 +89,13 @@ export async function explainTest(
   return { explanations, mistakes };
 }
 
+interface GradCamOfImage {
+  readonly values: Float32Array;
+  readonly heatmap: RgbImage;
+  readonly overlay: RgbImage;
+  readonly status: string;
+}
+
 class Explainer {
   constructor(
     private readonly classifier: Classifier,
@@ -102,7 +109,7 @@ class Explainer {
   async explain(index: number): Promise<ExplainedImage> {
     const { height, width } = this.material.test;
     const predicted = this.predictions.predicted[index];
-    const { heatmap, overlay, status } = await this.#overlay(index, predicted);
+    const { values, heatmap, overlay, status } = await this.#gradCam(index, predicted);
     const pixels = batchPixels(this.material.test, [index]);
     const origin = baselinePixels(baseline, [height, width], this.classifier.preprocessing);
     const { attribution, completenessGap } = await this.gradients.explain(pixels, origin, predicted);
@@ -114,7 +121,7 @@ class Explainer {
       ...this.#caption(index),
       image: imageOf(this.material.test, index),
       predictedProbability: this.#probability(index, predicted),
-      gradcam: { overlay, status, ...(mask && status === "ok" ? maskFigures(heatmap, mask) : {}) },
+      gradcam: { heatmap, overlay, status, ...(mask && status === "ok" ? maskFigures(values, mask) : {}) },
       integratedGradients: {
         image: renderAttribution(attribution, height, width),
         completenessGap,
@@ -128,8 +135,8 @@ class Explainer {
 
   async mistake(index: number): Promise<Mistake> {
     const predicted = this.predictions.predicted[index];
-    const forPredicted = await this.#overlay(index, predicted);
-    const forActual = await this.#overlay(index, this.material.test.labels[index]);
+    const forPredicted = await this.#gradCam(index, predicted);
+    const forActual = await this.#gradCam(index, this.material.test.labels[index]);
     return {
       ...this.#caption(index),
       image: imageOf(this.material.test, index),
@@ -159,7 +166,8 @@ class Explainer {
     return testMasks?.subarray(index * size, (index + 1) * size);
   }
 
-  async #overlay(index: number, label: number): Promise<{ heatmap: Float32Array; overlay: RgbImage; status: string }> {
+  /** The map for one class at the image's size: as numbers, as a picture of its own, and over the image. */
+  async #gradCam(index: number, label: number): Promise<GradCamOfImage> {
     const { test } = this.material;
     const { heatmaps, status, height, width } = await this.gradCam.explain(
       batchPixels(test, [index]),
@@ -167,7 +175,8 @@ class Explainer {
     );
     const heat = { values: heatmaps, height, width };
     return {
-      heatmap: upsampleHeatmap(heat, test.height, test.width),
+      values: upsampleHeatmap(heat, test.height, test.width),
+      heatmap: renderHeatmap(heat, { height: test.height, width: test.width }),
       overlay: renderOverlay(imageOf(test, index), heat),
       status: status[0],
     };
