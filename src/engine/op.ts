@@ -56,8 +56,7 @@ export interface GradientContext {
 }
 
 /** The stages that a producing kernel can apply before it writes, in this order. */
-export const epilogueStages = ["bias", "relu", "relu6", "add"] as const;
-export type EpilogueStage = (typeof epilogueStages)[number];
+export type EpilogueStage = "bias" | "relu" | "relu6" | "add";
 
 /** What passes, the planner and the checks may know of an op. They read these, never its name. */
 export interface Traits {

@@ -36,6 +36,13 @@ export function sizeOf(shape: Shape): number {
   return size;
 }
 
+/** Sizes before, along and after a run of neighbouring axes; the shape must be concrete. */
+export const spansOf = (shape: Shape, axes: readonly number[]) => ({
+  outer: sizeOf(shape.slice(0, axes[0])),
+  reduced: sizeOf(shape.slice(axes[0], axes[axes.length - 1] + 1)),
+  inner: sizeOf(shape.slice(axes[axes.length - 1] + 1)),
+});
+
 /** Bytes of a concrete tensor in GPU memory: whole 32-bit words, at least one. */
 export function byteSizeOf(type: TensorType): number {
   const size = sizeOf(type.shape);

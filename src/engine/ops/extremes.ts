@@ -3,8 +3,8 @@ import { ShapeError } from "../errors.ts";
 import { apply, type Tensor } from "../graph.ts";
 import { flatGrid } from "../kernel.ts";
 import { type Attributes, defineOp, type OpCase, type Reference, type Shader } from "../op.ts";
-import { type DType, formatType, hasBatch, sizeOf, type TensorType } from "../types.ts";
-import { gather, gatherReference, scatter, spansOf, withoutRun } from "./gather.ts";
+import { type DType, formatType, hasBatch, sizeOf, spansOf, type TensorType } from "../types.ts";
+import { gather, gatherReference, scatter, withoutRun } from "./gather.ts";
 import { lanesFor } from "./lanes.ts";
 
 const shader: Shader = { name: "argMax", code };

@@ -3,16 +3,18 @@ import { ShapeError } from "../errors.ts";
 import { apply, type Tensor } from "../graph.ts";
 import { flatGrid } from "../kernel.ts";
 import { defineOp, type OpCase, type Reference, type Shader } from "../op.ts";
-import { formatShape, formatType, hasBatch, type Shape, sameShape, sizeOf, type TensorType } from "../types.ts";
+import {
+  formatShape,
+  formatType,
+  hasBatch,
+  type Shape,
+  sameShape,
+  sizeOf,
+  spansOf,
+  type TensorType,
+} from "../types.ts";
 
 const shader: Shader = { name: "gather", code };
-
-/** Sizes before, along and after a run of neighbouring axes; the shape must be concrete. */
-export const spansOf = (shape: Shape, axes: readonly number[]) => ({
-  outer: sizeOf(shape.slice(0, axes[0])),
-  reduced: sizeOf(shape.slice(axes[0], axes[axes.length - 1] + 1)),
-  inner: sizeOf(shape.slice(axes[axes.length - 1] + 1)),
-});
 
 /** The shape without a run of neighbouring axes; throws a ShapeError when they are no such run. */
 export function withoutRun(shape: Shape, axes: readonly number[]): Shape {

@@ -3,18 +3,11 @@ import { ShapeError } from "../errors.ts";
 import { apply, type Tensor } from "../graph.ts";
 import { flatGrid, float } from "../kernel.ts";
 import { type Attributes, defineOp, type OpCase, type Reference, type Shader } from "../op.ts";
-import { formatType, hasBatch, type Shape, sizeOf, type TensorType } from "../types.ts";
+import { formatType, hasBatch, type Shape, sizeOf, spansOf, type TensorType } from "../types.ts";
 import { columnGrid, inVectors, splitsFor, sumGrid } from "./lanes.ts";
 import { reshape } from "./reshape.ts";
 
 const shader: Shader = { name: "reduce", code };
-
-/** Sizes before, along and after a run of neighbouring axes; the shape must be concrete. */
-const spans = (shape: Shape, axes: readonly number[]) => ({
-  outer: sizeOf(shape.slice(0, axes[0])),
-  reduced: sizeOf(axes.map((axis) => shape[axis])),
-  inner: sizeOf(shape.slice(axes[axes.length - 1] + 1)),
-});
 
 const withoutAxes = (shape: Shape, axes: readonly number[], keepDims: boolean): Shape =>
   keepDims
@@ -41,7 +34,7 @@ export const partialSumOp = defineOp("partialSum", {
     return [{ dtype: "f32", shape }];
   },
   kernel: ({ inputs: [x], outputs: [y], attributes: { axes, splits, mean }, adapter }) => {
-    const { outer, reduced, inner } = spans(x.shape, axes);
+    const { outer, reduced, inner } = spansOf(x.shape, axes);
     const count = sizeOf(y.shape);
     const rung =
       inner % 4 === 0
@@ -59,7 +52,7 @@ export const partialSumOp = defineOp("partialSum", {
 });
 
 export const partialSumReference: Reference = ([x], { attributes: { axes, splits, mean } }) => {
-  const { outer, reduced, inner } = spans(x.shape, axes);
+  const { outer, reduced, inner } = spansOf(x.shape, axes);
   const result = new Float64Array(outer * splits * inner);
   for (let o = 0; o < outer; o++)
     for (let r = 0; r < reduced; r++)
@@ -82,7 +75,7 @@ export const expandOp = defineOp("expand", {
     attributes.mean ? mean(dy as Tensor, attributes.axes) : sum(dy as Tensor, attributes.axes),
   ],
   kernel: ({ outputs: [y], attributes: { axes, mean: divide }, adapter }) => {
-    const { outer, reduced, inner } = spans(y.shape, axes);
+    const { outer, reduced, inner } = spansOf(y.shape, axes);
     const count = sizeOf(y.shape);
     const rung =
       inner % 4 === 0 && inVectors(outer * inner)
@@ -102,7 +95,7 @@ export const expandOp = defineOp("expand", {
 });
 
 export const expandReference: Reference = ([x], { attributes: { axes, mean: divide }, outputs: [y] }) => {
-  const { outer, reduced, inner } = spans(y.shape, axes);
+  const { outer, reduced, inner } = spansOf(y.shape, axes);
   const result = new Float64Array(sizeOf(y.shape));
   for (let o = 0; o < outer; o++)
     for (let r = 0; r < reduced; r++)

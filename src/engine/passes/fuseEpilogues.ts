@@ -1,5 +1,5 @@
 import { type Graph, Node, rewrite, type Tensor } from "../graph.ts";
-import { type EpilogueStage, epilogueStages } from "../op.ts";
+import type { EpilogueStage } from "../op.ts";
 import { sameShape } from "../types.ts";
 import { countUses } from "./uses.ts";
 
@@ -14,7 +14,7 @@ export function fuseEpilogues(graph: Graph): Graph {
   const uses = countUses(graph);
   return rewrite(graph, (node, inputs) => {
     const trait = node.op.traits.epilogue;
-    if (!trait || !epilogueStages.includes(trait.stage)) return undefined;
+    if (!trait) return undefined;
     const candidates = node.op.traits.commutative ? [1, 0] : [0];
     for (const main of candidates) {
       if (uses.get(node.inputs[main]) !== 1) continue;

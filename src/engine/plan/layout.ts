@@ -1,3 +1,4 @@
+import { mebibytes } from "../device.ts";
 import { LimitError } from "../errors.ts";
 import type { Graph, Node, Tensor } from "../graph.ts";
 import { describe } from "../graph.ts";
@@ -117,8 +118,9 @@ export function fittingBatch(
     const { storage, bytes } = layoutAt(batch);
     for (const [tensor, place] of storage)
       if (place.bytes > limits.binding)
-        return `${describe(tensor.node)} needs ${mib(place.bytes)}; the binding limit is ${mib(limits.binding)}`;
-    if (bytes > limits.budget) return `the plan needs ${mib(bytes)}; the memory budget is ${mib(limits.budget)}`;
+        return `${describe(tensor.node)} needs ${mebibytes(place.bytes)}; the binding limit is ${mebibytes(limits.binding)}`;
+    if (bytes > limits.budget)
+      return `the plan needs ${mebibytes(bytes)}; the memory budget is ${mebibytes(limits.budget)}`;
     return limits.overload?.(batch) ?? null;
   };
   const first = problem(wanted);
@@ -147,5 +149,3 @@ export function couplesBatch(node: Node): boolean {
     return false;
   return typeof trait === "function" ? trait({ inputs, attributes: node.attributes }) : trait === true;
 }
-
-const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
