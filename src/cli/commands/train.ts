@@ -1,33 +1,18 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { LabelledImages } from "../../data/datasets.ts";
 import type { Device } from "../../engine/device.ts";
-import { FileError, UsageError, WeightsError } from "../../engine/errors.ts";
-import { type Classifier, type ClassifierDescription, createClassifier } from "../../nn/classifier.ts";
-import { computeFeatures, featureChannels } from "../../nn/features.ts";
+import { FileError, UsageError } from "../../engine/errors.ts";
+import type { ClassifierDescription } from "../../nn/classifier.ts";
 import { saveModel } from "../../nn/formats/files.node.ts";
-import { type HeadTraining, trainHead } from "../../nn/headTraining.ts";
+import type { HeadTraining } from "../../nn/headTraining.ts";
 import { historyCsv } from "../../nn/history.ts";
-import type { TrainingOptions } from "../../nn/trainingLoop.ts";
 import { type CommandContext, defineCommand } from "../command.ts";
-import {
-  dataOptions,
-  loadTrainingParts,
-  pixelSource,
-  type TrainingParts,
-  trainingParts,
-  VALIDATION_SHARE,
-} from "../dataset.ts";
+import { dataOptions, loadTrainingParts, type TrainingParts, trainingParts, VALIDATION_SHARE } from "../dataset.ts";
 import { withDevice } from "../device.ts";
-import { readClassifier, withoutHead } from "../model.ts";
-import type { Terminal } from "../terminal.ts";
+import { type HeadSettings, type Photographs, trainHeadOnBackbone, withTrainedHead } from "../headOnBackbone.ts";
+import { readClassifier } from "../model.ts";
 
-interface Photographs {
-  readonly train: LabelledImages;
-  readonly validation: LabelledImages;
-}
-
-interface Settings extends Required<Pick<TrainingOptions, "epochs" | "batch" | "learningRate" | "seed">> {
+interface Settings extends HeadSettings {
   readonly out: string;
 }
 
@@ -74,7 +59,7 @@ export const command = defineCommand({
     const target = { inputSize: [size, size] as const, resize: resize as "tf" | "aspect", strict, cache, cacheLimit };
     const { broken, ...photographs } = await loadTrainingParts(parts, target, context.terminal);
     return withDevice(async (device, adapter) => {
-      const head = await trainOnFeatures(device, description, photographs, settings, context.terminal);
+      const head = await trainHeadOnBackbone(device, description, photographs, settings, context.terminal);
       await save(device, { description, parts, photographs, head, settings });
       tell(context, head, settings);
       return {
@@ -99,53 +84,6 @@ async function makeFolder(path: string): Promise<void> {
   });
 }
 
-/** The weights as a backbone: the head that the file may have is left out. */
-function createBackbone(device: Device, { architecture, preprocessing, tensors }: ClassifierDescription): Classifier {
-  if (architecture.name !== "mobilenetV2")
-    throw new WeightsError(`expected weights of MobileNetV2, found ${architecture.name}; choose another file`);
-  return createClassifier(device, {
-    architecture: { ...architecture, classes: null },
-    preprocessing,
-    classNames: null,
-    tensors: withoutHead(tensors),
-  });
-}
-
-async function trainOnFeatures(
-  device: Device,
-  description: ClassifierDescription,
-  { train, validation }: Photographs,
-  settings: Settings,
-  terminal: Terminal,
-): Promise<HeadTraining> {
-  const backbone = createBackbone(device, description);
-  const total = train.labels.length + validation.labels.length;
-  const progress = terminal.progress("computing features", total);
-  const trainFeatures = await computeFeatures(backbone, pixelSource(train), {
-    onProgress: (done) => progress.update(done),
-  });
-  const validationFeatures = await computeFeatures(backbone, pixelSource(validation), {
-    onProgress: (done) => progress.update(train.labels.length + done),
-  });
-  progress.finish();
-  const data = {
-    channels: featureChannels(backbone),
-    classes: train.classNames.length,
-    train: { features: trainFeatures, labels: train.labels },
-    validation: { features: validationFeatures, labels: validation.labels },
-  };
-  await backbone.dispose();
-  const { epochs } = settings;
-  const bar = terminal.progress("training the head", epochs * train.labels.length);
-  const head = await trainHead(device, data, {
-    ...settings,
-    onProgress: ({ epoch, done, total: count, loss }) =>
-      bar.update((epoch - 1) * count + done, `epoch ${epoch}/${epochs}, loss ${loss.toFixed(4)}`),
-  });
-  bar.finish(`best validation accuracy ${head.best.valAccuracy.toFixed(4)}`);
-  return head;
-}
-
 interface Trained {
   readonly description: ClassifierDescription;
   readonly parts: TrainingParts;
@@ -157,16 +95,14 @@ interface Trained {
 /** Writes the whole network, backbone and head, with what repeats the run, and the history beside it. */
 async function save(device: Device, { description, parts, photographs, head, settings }: Trained): Promise<void> {
   const { classNames } = parts;
-  const tensors = new Map([...withoutHead(description.tensors), ...head.tensors]);
-  const architecture = { ...description.architecture, classes: classNames.length };
-  const classifier = createClassifier(device, { ...description, architecture, classNames, tensors });
+  const classifier = withTrainedHead(device, description, head, classNames);
   const { out, seed, epochs, batch, learningRate } = settings;
   const manifest = classifier.manifest({
     seed,
     splits: { train: photographs.train.names, validation: photographs.validation.names, test: parts.test },
     training: { optimiser: "adam", epochs, batch, learningRate, best: head.best },
   });
-  await saveModel(out, { manifest, tensors });
+  await saveModel(out, { manifest, tensors: await classifier.tensors() });
   await classifier.dispose();
   const { history, best } = head;
   await writeFile(join(out, "history.json"), `${JSON.stringify({ history, best }, null, 2)}\n`);

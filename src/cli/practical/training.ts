@@ -1,14 +1,12 @@
 import type { Device } from "../../engine/device.ts";
 import { type Classifier, type ClassifierDescription, createClassifier, weightShapesOf } from "../../nn/classifier.ts";
-import { computeFeatures, featureChannels } from "../../nn/features.ts";
-import { trainHead } from "../../nn/headTraining.ts";
 import { initialise } from "../../nn/initialise.ts";
 import { trainNetwork } from "../../nn/networkTraining.ts";
 import { cosineSchedule } from "../../nn/optimisers.ts";
 import { smallCnnChannels } from "../../nn/smallCnn.ts";
 import type { TrainingOutcome, TrainingProgress } from "../../nn/trainingLoop.ts";
 import { pixelSource } from "../dataset.ts";
-import { withoutHead } from "../model.ts";
+import { trainHeadOnBackbone, withTrainedHead } from "../headOnBackbone.ts";
 import type { Terminal } from "../terminal.ts";
 import type { Material } from "./material.ts";
 
@@ -81,41 +79,8 @@ export async function trainFrozenBackbone(
   settings: TrainingSettings,
   terminal: Terminal,
 ): Promise<TrainedClassifier> {
-  const { classNames, train, validation } = material;
-  const backboneTensors = withoutHead(description.tensors);
-  const architecture = { ...description.architecture, classes: null } as ClassifierDescription["architecture"];
-  const backbone = createClassifier(device, {
-    ...description,
-    architecture,
-    classNames: null,
-    tensors: backboneTensors,
-  });
-  const progress = terminal.progress("computing features", train.labels.length + validation.labels.length);
-  const features = await computeFeatures(backbone, pixelSource(train), { onProgress: (done) => progress.update(done) });
-  const validationFeatures = await computeFeatures(backbone, pixelSource(validation), {
-    onProgress: (done) => progress.update(train.labels.length + done),
-  });
-  progress.finish();
-  const channels = featureChannels(backbone);
-  await backbone.dispose();
-  const { onProgress, finish } = progressOf(terminal, "training the head", settings.epochs, train.labels.length);
-  const head = await trainHead(
-    device,
-    {
-      channels,
-      classes: classNames.length,
-      train: { features, labels: train.labels },
-      validation: { features: validationFeatures, labels: validation.labels },
-    },
-    { ...settings, onProgress },
-  );
-  finish(head.best.valAccuracy);
-  const classifier = createClassifier(device, {
-    ...description,
-    architecture: { ...description.architecture, classes: classNames.length },
-    classNames,
-    tensors: new Map([...backboneTensors, ...head.tensors]),
-  });
+  const head = await trainHeadOnBackbone(device, description, material, settings, terminal);
+  const classifier = withTrainedHead(device, description, head, material.classNames);
   const { epochs, batch, learningRate } = settings;
   const recipe = { network: "MobileNetV2 frozen, dense head trained", optimiser: "Adam", epochs, batch, learningRate };
   return { classifier, outcome: head, recipe };
