@@ -44,6 +44,7 @@ struct Params {
 override BIAS: u32 = 0;       // 1: add bias[channel]
 override ACTIVATION: u32 = 0; // 1: relu, 2: relu6
 override RESIDUAL: u32 = 0;   // 1: add residual last
+override ROLLED: u32 = 0;     // 1: write the tile in a loop that stays one, for drivers that compile a store for each lane
 override WORKGROUP: u32 = 64;
 
 const steps = vec4u(0u, 1u, 2u, 3u);
@@ -68,22 +69,25 @@ fn gather(at: vec4u, inside: vec4<bool>) -> vec4f {
   return select(vec4f(), vec4f(a[at.x], a[at.y], a[at.z], a[at.w]), inside);
 }
 
-fn storePixel(total: vec4f, line: u32, q: u32, o: u32) {
+/// Writes the pixels from q on of the vectors o and o + 1 of channels.
+fn storePixels(low0: mat4x4f, low1: mat4x4f, high0: mat4x4f, high1: mat4x4f, line: u32, q: u32, o: u32) {
   let vectors = params.outChannels / 4u;
-  if (q >= params.outWidth || o >= vectors) { return; }
-  let at = (line * params.outWidth + q) * vectors + o;
-  var value = total;
-  if (BIAS == 1u) { value += biasVectors[o]; }
-  value = activation(value);
-  if (RESIDUAL == 1u) { value += residualVectors[at]; }
-  resultVectors[at] = value;
-}
-
-fn storePixels(tile: mat4x4f, line: u32, q: u32, o: u32) {
-  storePixel(tile[0], line, q, o);
-  storePixel(tile[1], line, q + 1u, o);
-  storePixel(tile[2], line, q + 2u, o);
-  storePixel(tile[3], line, q + 3u, o);
+  let pixels = array<vec4f, 16>(
+    low0[0], low1[0], low0[1], low1[1], low0[2], low1[2], low0[3], low1[3],
+    high0[0], high1[0], high0[1], high1[1], high0[2], high1[2], high0[3], high1[3],
+  );
+  let count = select(16u, 2u * min(8u, params.outWidth - q), ROLLED == 1u);
+  for (var k = 0u; k < count; k++) {
+    let column = q + k / 2u;
+    let channel = o + k % 2u;
+    if (column >= params.outWidth || channel >= vectors) { continue; }
+    let at = (line * params.outWidth + column) * vectors + channel;
+    var value = pixels[k];
+    if (BIAS == 1u) { value += biasVectors[channel]; }
+    value = activation(value);
+    if (RESIDUAL == 1u) { value += residualVectors[at]; }
+    resultVectors[at] = value;
+  }
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -123,10 +127,7 @@ fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
       }
     }
   }
-  storePixels(low0, line, q, o);
-  storePixels(low1, line, q, o + 1u);
-  storePixels(high0, line, q + 4u, o);
-  storePixels(high1, line, q + 4u, o + 1u);
+  storePixels(low0, low1, high0, high1, line, q, o);
 }
 
 fn storeChannel(value: f32, at: u32, c: u32) {
@@ -149,11 +150,11 @@ fn storeGradient(total: vec4f, line: u32, v: u32, c: u32) {
   storeChannel(value.w, at, c + 3u);
 }
 
-fn storeGradients(tile: mat4x4f, line: u32, v: u32, c: u32) {
-  storeGradient(tile[0], line, v, c);
-  storeGradient(tile[1], line, v + params.strideX, c);
-  storeGradient(tile[2], line, v + 2u * params.strideX, c);
-  storeGradient(tile[3], line, v + 3u * params.strideX, c);
+/// Writes eight pixels of line (n, h), strideX apart from v on.
+fn storeGradients(low: mat4x4f, high: mat4x4f, line: u32, v: u32, c: u32) {
+  let pixels = array<vec4f, 8>(low[0], low[1], low[2], low[3], high[0], high[1], high[2], high[3]);
+  let count = select(8u, min(8u, (params.width - v + params.strideX - 1u) / params.strideX), ROLLED == 1u);
+  for (var k = 0u; k < count; k++) { storeGradient(pixels[k], line, v + k * params.strideX, c); }
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -189,8 +190,7 @@ fn inputGradient(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgrou
       }
     }
   }
-  storeGradients(low, line, v, c);
-  storeGradients(high, line, v + 4u * params.strideX, c);
+  storeGradients(low, high, line, v, c);
 }
 
 fn storeWeights(tile: mat4x4f, kernelLine: u32, pair: u32, o: u32) {

@@ -31,6 +31,7 @@ struct Params {
 override BIAS: u32 = 0;       // 1: add bias[n]
 override ACTIVATION: u32 = 0; // 1: relu, 2: relu6
 override RESIDUAL: u32 = 0;   // 1: add residual[m, n] last
+override ROLLED: u32 = 0;     // 1: write the tile in a loop that stays one, for drivers that compile a store for each lane
 override WORKGROUP_X: u32 = 8;
 override WORKGROUP_Y: u32 = 8;
 
@@ -52,15 +53,40 @@ fn outer(column: vec4f, row: vec4f) -> mat4x4f {
   return mat4x4f(column.x * row, column.y * row, column.z * row, column.w * row);
 }
 
-/// Writes four rows from m on of the vector n of columns.
-fn store(tile: mat4x4f, m: u32, n: u32) {
+/// Eight rows of two vectors of columns: rows 0 to 3 (low) and 4 to 7 (high).
+struct Tile {
+  low0: mat4x4f,
+  low1: mat4x4f,
+  high0: mat4x4f,
+  high1: mat4x4f,
+}
+
+/// The tile row by row.
+fn rowsOf(tile: Tile) -> array<vec4f, 16> {
+  return array<vec4f, 16>(
+    tile.low0[0], tile.low1[0], tile.low0[1], tile.low1[1], tile.low0[2], tile.low1[2], tile.low0[3], tile.low1[3],
+    tile.high0[0], tile.high1[0], tile.high0[1], tile.high1[1], tile.high0[2], tile.high1[2], tile.high0[3], tile.high1[3],
+  );
+}
+
+/// How many vectors of a tile with `rows` rows inside are walked: all, in a loop that a compiler unrolls, or ROLLED only these.
+fn vectorsOf(rows: u32) -> u32 {
+  return select(16u, 2u * min(8u, rows), ROLLED == 1u);
+}
+
+/// Writes the rows from m on of the vectors n and n + WORKGROUP_X of columns.
+fn store(tile: Tile, m: u32, n: u32) {
   let width = params.columns / 4u;
-  if (n >= width) { return; }
-  let at = m * width + n;
-  if (m < params.rows) { y[at] = epilogue(tile[0], n, at); }
-  if (m + 1u < params.rows) { y[at + width] = epilogue(tile[1], n, at + width); }
-  if (m + 2u < params.rows) { y[at + 2u * width] = epilogue(tile[2], n, at + 2u * width); }
-  if (m + 3u < params.rows) { y[at + 3u * width] = epilogue(tile[3], n, at + 3u * width); }
+  let rows = rowsOf(tile);
+  let count = vectorsOf(params.rows - m);
+  for (var i = 0u; i < count; i++) {
+    let row = m + i / 2u;
+    let column = n + i % 2u * WORKGROUP_X;
+    if (row < params.rows && column < width) {
+      let at = row * width + column;
+      y[at] = epilogue(rows[i], column, at);
+    }
+  }
 }
 
 /// Where the four rows of a from m on begin.
@@ -99,10 +125,7 @@ fn product(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lo
     high0 += outer(high, b0);
     high1 += outer(high, b1);
   }
-  store(low0, m, n);
-  store(low1, m, n + WORKGROUP_X);
-  store(high0, m + 4u, n);
-  store(high1, m + 4u, n + WORKGROUP_X);
+  store(Tile(low0, low1, high0, high1), m, n);
 }
 
 @compute @workgroup_size(WORKGROUP_X, WORKGROUP_Y)
@@ -130,21 +153,19 @@ fn transposedProduct(@builtin(workgroup_id) group: vec3u, @builtin(local_invocat
     high0 += outer(high, b0);
     high1 += outer(high, b1);
   }
-  store(low0, m, n);
-  store(low1, m, n + WORKGROUP_X);
-  store(high0, m + 4u, n);
-  store(high1, m + 4u, n + WORKGROUP_X);
+  store(Tile(low0, low1, high0, high1), m, n);
 }
 
-/// Writes four rows from k on of the vector n of columns of a split's partial sum.
-fn storePartial(tile: mat4x4f, split: u32, k: u32, n: u32) {
+/// Writes the rows from k on of the vectors n and n + WORKGROUP_X of columns of a split's partial sum.
+fn storePartial(tile: Tile, split: u32, k: u32, n: u32) {
   let width = params.columns / 4u;
-  if (n >= width || k >= params.inner) { return; }
-  let at = (split * params.inner + k) * width + n;
-  y[at] = tile[0];
-  y[at + width] = tile[1];
-  y[at + 2u * width] = tile[2];
-  y[at + 3u * width] = tile[3];
+  let rows = rowsOf(tile);
+  let count = vectorsOf(params.inner - k);
+  for (var i = 0u; i < count; i++) {
+    let row = k + i / 2u;
+    let column = n + i % 2u * WORKGROUP_X;
+    if (row < params.inner && column < width) { y[(split * params.inner + row) * width + column] = rows[i]; }
+  }
 }
 
 @compute @workgroup_size(WORKGROUP_X, WORKGROUP_Y)
@@ -172,8 +193,5 @@ fn outerProduct(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_i
     high0 += outer(high, b0);
     high1 += outer(high, b1);
   }
-  storePartial(low0, group.z, k * 4u, n);
-  storePartial(low1, group.z, k * 4u, n + WORKGROUP_X);
-  storePartial(high0, group.z, k * 4u + 4u, n);
-  storePartial(high1, group.z, k * 4u + 4u, n + WORKGROUP_X);
+  storePartial(Tile(low0, low1, high0, high1), group.z, k * 4u, n);
 }
