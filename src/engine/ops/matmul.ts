@@ -1,4 +1,5 @@
 import code from "../../shaders/matmul.wgsl?raw";
+import subgroupsCode from "../../shaders/matmulSubgroups.wgsl?raw";
 import tiledCode from "../../shaders/matmulTiled.wgsl?raw";
 import { ShapeError } from "../errors.ts";
 import { apply, type Tensor } from "../graph.ts";
@@ -18,6 +19,7 @@ import { sum } from "./reduce.ts";
 
 const shader: Shader = { name: "matmul", code };
 const tiledShader: Shader = { name: "matmulTiled", code: tiledCode };
+const subgroupsShader: Shader = { name: "matmulSubgroups", code: subgroupsCode };
 
 const lastOf = (shape: Shape): number => shape[shape.length - 1];
 
@@ -66,22 +68,34 @@ function workgroupOf(columns: number, adapter: AdapterTraits): [number, number] 
   return [across, invocations / across];
 }
 
-const tiledProduct =
+/** Whether loads cost so much, and subgroups are such, that `matmulSubgroups.wgsl` pays. */
+const sharesLoads = ({ software, subgroupSize }: AdapterTraits): boolean => software && subgroupSize === lanes;
+
+/** Blocks of 16 rows × 32 columns of `matmulSubgroups.wgsl`, one per subgroup. */
+const lanes = 8;
+const subgroupGrid = (rows: number, columns: number): [number, number] => [
+  Math.ceil(columns / 4 / lanes),
+  Math.ceil(rows / 2 / lanes),
+];
+
+const fastProduct =
   (entryPoint: string): Kernel =>
   (context) => {
+    const { adapter } = context;
     const call = naiveProduct(entryPoint)(context);
-    const { rows, columns } = productSizes(context);
+    const { rows, inner, columns } = productSizes(context);
     if (columns % 4 !== 0 || rows === 0) return call;
-    const [across, down] = workgroupOf(columns, context.adapter);
+    if (inner % 4 === 0 && sharesLoads(adapter)) {
+      const grid = [...subgroupGrid(rows, columns), 1] as const;
+      if (rows > 1) return { ...call, shader: subgroupsShader, grid };
+      const overrides = { ...call.overrides, TRANSPOSED: entryPoint === "product" ? 0 : 1 };
+      return { ...call, shader: subgroupsShader, entryPoint: "rowProduct", overrides, grid };
+    }
+    const [across, down] = workgroupOf(columns, adapter);
     return {
       ...call,
       shader: tiledShader,
-      overrides: {
-        ...call.overrides,
-        ROLLED: context.adapter.software ? 1 : 0,
-        WORKGROUP_X: across,
-        WORKGROUP_Y: down,
-      },
+      overrides: { ...call.overrides, ROLLED: adapter.software ? 1 : 0, WORKGROUP_X: across, WORKGROUP_Y: down },
       grid: [Math.ceil(columns / tile / across), Math.ceil(rows / tile / down), 1],
     };
   };
@@ -100,16 +114,20 @@ const naiveOuter: Kernel = ({ inputs: [a, b], attributes: { splits } }) => {
   };
 };
 
-const tiledOuter: Kernel = (context) => {
+const fastOuter: Kernel = (context) => {
+  const { adapter, attributes } = context;
   const call = naiveOuter(context);
   const [inner, columns] = context.inputs.map(({ shape }) => lastOf(shape));
-  if (inner % 4 !== 0 || columns % 4 !== 0) return call;
-  const [across, down] = workgroupOf(columns, context.adapter);
+  if (columns % 4 !== 0) return call;
+  if (sharesLoads(adapter))
+    return { ...call, shader: subgroupsShader, grid: [...subgroupGrid(inner, columns), attributes.splits] };
+  if (inner % 4 !== 0) return call;
+  const [across, down] = workgroupOf(columns, adapter);
   return {
     ...call,
     shader: tiledShader,
-    overrides: { ROLLED: context.adapter.software ? 1 : 0, WORKGROUP_X: across, WORKGROUP_Y: down },
-    grid: [Math.ceil(columns / tile / across), Math.ceil(inner / tile / down), context.attributes.splits],
+    overrides: { ROLLED: adapter.software ? 1 : 0, WORKGROUP_X: across, WORKGROUP_Y: down },
+    grid: [Math.ceil(columns / tile / across), Math.ceil(inner / tile / down), attributes.splits],
   };
 };
 
@@ -156,7 +174,7 @@ export const matmulOp = defineOp("matmul", {
     return [{ dtype: "f32", shape: [...a.shape.slice(0, -1), b.shape[1]] }];
   },
   gradient: ({ inputs: [a, b], upstream: [dy] }) => [matmulTransposed(dy as Tensor, b), matmulOuter(a, dy as Tensor)],
-  kernel: tiledProduct("product"),
+  kernel: fastProduct("product"),
   traits: { acceptsEpilogue: true, linear: { weights: 1, scales: "output" } },
 });
 export const matmulReference = productReference(false);
@@ -174,7 +192,7 @@ export const matmulTransposedOp = defineOp("matmulTransposed", {
     return [{ dtype: "f32", shape: [...a.shape.slice(0, -1), b.shape[0]] }];
   },
   gradient: ({ inputs: [a, b], upstream: [dy] }) => [matmul(dy as Tensor, b), matmulOuter(dy as Tensor, a)],
-  kernel: tiledProduct("transposedProduct"),
+  kernel: fastProduct("transposedProduct"),
   traits: { acceptsEpilogue: true, linear: { weights: 1, scales: "input" } },
 });
 export const matmulTransposedReference = productReference(true);
@@ -186,7 +204,7 @@ export const matmulTransposedCases: OpCase[] = sizes.map(([m, k, n]) => ({
 export const matmulOuterPartialOp = defineOp("matmulOuterPartial", {
   arity: 2,
   infer: ([a, b], { splits }) => [{ dtype: "f32", shape: [splits, lastOf(a.shape), lastOf(b.shape)] }],
-  kernel: tiledOuter,
+  kernel: fastOuter,
   traits: { couplesBatch: true },
 });
 export const matmulOuterPartialReference: Reference = ([a, b], { attributes: { splits } }) => {
