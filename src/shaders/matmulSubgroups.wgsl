@@ -110,16 +110,18 @@ fn rowsOf(tile: Tile) -> array<vec4f, 16> {
   );
 }
 
-/// Writes the rows from m on of the vector n of columns, in a loop: a driver compiles every store for each lane.
+/// Writes the rows from m on of the vector n of columns, in a loop, because a driver compiles every store for each lane.
+/// The loop counts addresses: Mesa unrolls one that counts an array's elements.
 fn store(tile: Tile, m: u32, n: u32) {
   let width = params.columns / 4u;
   if (n >= width) { return; }
   let rows = rowsOf(tile);
   let shift = shiftOf(n);
-  let count = min(2u * lanes, params.rows - m);
-  for (var i = 0u; i < count; i++) {
-    let at = (m + i) * width + n;
+  let end = min(m + 2u * lanes, params.rows) * width;
+  var i = 0u;
+  for (var at = m * width + n; at < end; at += width) {
     y[at] = epilogue(rows[i], shift, at);
+    i++;
   }
 }
 
@@ -214,6 +216,11 @@ fn outerProduct(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocatio
   }
   if (n >= width) { return; }
   let rows = rowsOf(tile);
-  let count = min(2u * lanes, params.inner - k);
-  for (var i = 0u; i < count; i++) { y[(group.z * params.inner + k + i) * width + n] = rows[i]; }
+  let line = group.z * params.inner;
+  let end = (line + min(k + 2u * lanes, params.inner)) * width;
+  var i = 0u;
+  for (var at = (line + k) * width + n; at < end; at += width) {
+    y[at] = rows[i];
+    i++;
+  }
 }

@@ -66,7 +66,7 @@ function slidingBands(
   overrides: Record<string, number> = {},
 ): KernelCall {
   const lines = Math.min(y[1], adapter.software ? 14 : 4);
-  const blocks = y[0] * Math.ceil(y[1] / lines) * Math.ceil(y[2] / 7);
+  const blocks = y[0] * Math.ceil(y[1] / lines) * Math.ceil(y[2] / (window.strides[1] === 1 ? 7 : 4));
   const uniforms = [...geometryWords(x, y, w, window), lines, 0];
   return sliding({ ...call, uniforms }, `stride${window.strides[1]}`, w[2], blocks, adapter, overrides);
 }
