@@ -6,6 +6,14 @@ export { Augmentation } from "./data/augment/augmentation.ts";
 export { Augmenter } from "./data/augment/augmenter.ts";
 export { invertHeatmap } from "./data/augment/heatmap.ts";
 export { builtInPolicies, PolicyBuilder, parsePolicy, policyToJson } from "./data/augment/policy.ts";
+export {
+  type ClassScore,
+  type ExplainOptions,
+  ImageClassifier,
+  type ImageExplanation,
+  type ImageSource,
+  type LoadOptions,
+} from "./embed/imageClassifier.ts";
 export { gradients } from "./engine/autodiff.ts";
 export { type CompileOptions, compile } from "./engine/compile.ts";
 export { Device } from "./engine/device.ts";
@@ -33,6 +41,8 @@ export { accumulateUpdate, adamUpdate, assignUpdate, runningAverageUpdate, sgdUp
 export { ParameterStore } from "./engine/parameters.ts";
 export type { Plan, RunInputs, RunOutputs } from "./engine/plan/plan.ts";
 export { BATCH, type DType, type Shape, type TensorType } from "./engine/types.ts";
+export { FrameReader } from "./interop/frameReader.ts";
+export { OverlayPainter } from "./interop/overlayPainter.ts";
 export { Classifier, type ClassifierDescription, createClassifier } from "./nn/classifier.ts";
 export { inspectWeights } from "./nn/formats/inspect.ts";
 export { parseModel, serializeModel } from "./nn/formats/model.ts";
