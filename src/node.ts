@@ -6,7 +6,7 @@ import { ImageClassifier, type LoadOptions } from "./embed/imageClassifier.ts";
 import { describeModel, describeWeights } from "./embed/modelSource.ts";
 import { Device } from "./engine/device.ts";
 import { openGpu } from "./engine/softwareAdapter.node.ts";
-import { type FileSource, fetchBytes } from "./interop/decode.ts";
+import type { FileSource } from "./interop/decode.ts";
 import { createClassifier } from "./nn/classifier.ts";
 import { loadModel, loadWeights } from "./nn/formats/files.node.ts";
 
@@ -26,16 +26,13 @@ export async function openDevice(): Promise<Device> {
   return Device.open(adapter, description);
 }
 
-/** A path, a `file:` address, or bytes. */
+/** Decodes a path, a `file:` address, or bytes: in Node nothing is fetched. */
 async function decodeInNode(source: FileSource): ReturnType<typeof readImage> {
-  const path = pathOf(source);
-  return path === null ? decodeImage(await fetchBytes(source), "image") : readImage(path);
+  if (typeof source === "string") return readImage(source);
+  if (!(source instanceof URL)) return decodeImage(await bytesOf(source), "image");
+  if (source.protocol === "file:") return readImage(fileURLToPath(source));
+  throw new FileError(`${source}: expected a file, found the address of a server; download it and give its path`);
 }
-
-const pathOf = (source: FileSource): string | null => {
-  if (typeof source === "string") return source;
-  return source instanceof URL && source.protocol === "file:" ? fileURLToPath(source) : null;
-};
 
 /**
  * Loads a model from disk: the folder that `tepal train` wrote, or a weight file of MobileNetV2 (Keras' or safetensors). Images

@@ -2,17 +2,25 @@
 import { compositeOverWhite, type Image } from "../data/images.ts";
 import { DataError, FileError } from "../engine/errors.ts";
 
-/** The bytes of an image file, or where they are. */
-export type FileSource = string | URL | ArrayBuffer | ArrayBufferView<ArrayBuffer> | Blob;
+/** The bytes of a file. */
+export type ByteSource = ArrayBuffer | ArrayBufferView<ArrayBuffer> | Blob;
+
+/** The bytes of a file, or where they are. */
+export type FileSource = string | URL | ByteSource;
+
+/** The bytes that a source holds, without a copy where it can be avoided. */
+export async function bytesOf(source: ByteSource): Promise<Uint8Array<ArrayBuffer>> {
+  if (source instanceof Blob) return new Uint8Array(await source.arrayBuffer());
+  if (source instanceof ArrayBuffer) return new Uint8Array(source);
+  return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
+}
 
 /**
- * Reads a file's bytes; a string is an address.
+ * Reads a file's bytes; a string is an address, and this is the one place where a page opens a connection: to what it named.
  * @throws FileError when it cannot be had.
  */
 export async function fetchBytes(source: FileSource, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
-  if (source instanceof Blob) return new Uint8Array(await source.arrayBuffer());
-  if (source instanceof ArrayBuffer) return new Uint8Array(source);
-  if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
+  if (typeof source !== "string" && !(source instanceof URL)) return bytesOf(source);
   const response = await fetch(source, { signal }).catch((cause: Error) => {
     signal?.throwIfAborted();
     throw new FileError(`${source}: expected a file, found ${cause.message}; check the address`, { cause });
