@@ -5,8 +5,9 @@ import { decodeImage, readImage } from "./data/decode.node.ts";
 import { ImageClassifier, type LoadOptions } from "./embed/imageClassifier.ts";
 import { describeModel, describeWeights } from "./embed/modelSource.ts";
 import { Device } from "./engine/device.ts";
+import { FileError } from "./engine/errors.ts";
 import { openGpu } from "./engine/softwareAdapter.node.ts";
-import type { FileSource } from "./interop/decode.ts";
+import { bytesOf, type FileSource } from "./interop/decode.ts";
 import { createClassifier } from "./nn/classifier.ts";
 import { loadModel, loadWeights } from "./nn/formats/files.node.ts";
 
