@@ -14,7 +14,7 @@ const mayImport = {
   embed: ["engine", "nn", "xai", "data", "interop"],
   demo: ["engine", "nn", "xai", "data", "interop", "embed", "index"],
   index: ["engine", "nn", "xai", "data", "interop", "embed"],
-  node: ["engine", "nn", "xai", "data", "embed", "index"],
+  node: ["engine", "nn", "xai", "data", "interop", "embed", "index"],
 };
 
 /** Files that may use node:* and npm packages. */

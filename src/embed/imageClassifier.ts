@@ -5,7 +5,7 @@ import { DeviceError, UsageError } from "../engine/errors.ts";
 import type { DeviceValue } from "../engine/plan/plan.ts";
 import { decodeFile, type FileSource } from "../interop/decode.ts";
 import { FrameReader } from "../interop/frameReader.ts";
-import { type FrameSource, isFrame } from "../interop/textures.ts";
+import { type FrameSource, type HostDevice, isFrame } from "../interop/textures.ts";
 import { type Classifier, createClassifier } from "../nn/classifier.ts";
 import { baselinePixels } from "../xai/baselines.ts";
 import { GradCam } from "../xai/gradCam.ts";
@@ -18,7 +18,7 @@ export type ImageSource = FileSource | FrameSource | RgbImage;
 
 export interface LoadOptions {
   /** The host's device, which stays the host's; by default one is opened on the browser's adapter. */
-  readonly device?: Device | GPUDevice;
+  readonly device?: Device | HostDevice;
   /** Names of the classes, for weights that have none. */
   readonly classNames?: readonly string[];
   /** Decodes image files; by default as the browser does. */

@@ -2,6 +2,9 @@
 import type { Device } from "../engine/device.ts";
 import { DeviceError } from "../engine/errors.ts";
 
+/** A device that the host made itself. */
+export type HostDevice = GPUDevice;
+
 /** What a browser can hand to a GPU without its pixels passing through JavaScript. */
 export type FrameSource =
   | ImageBitmap
