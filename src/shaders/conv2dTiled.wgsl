@@ -10,7 +10,7 @@
 // Binding a is x (forward, weightGradient) or dy (inputGradient); b is w, or dy (weightGradient).
 // Against conv2d.wgsl, on the first layer of MobileNetV2: forward 17, input gradient 6, weight gradient 7 times faster on lavapipe;
 // 9, 5 and 8 times on SwiftShader (docs/decisions/030).
-// Epilogue: y = activation(y + bias[channel]) + residual.
+// Epilogue: y = activation(y + bias[channel]) + residual, then zero where a bit of mask is not set.
 
 struct Params {
   batch: u32,
@@ -40,10 +40,15 @@ struct Params {
 @group(0) @binding(4) var<storage, read> residualVectors: array<vec4f>;
 @group(0) @binding(5) var<storage, read_write> result: array<f32>;
 @group(0) @binding(5) var<storage, read_write> resultVectors: array<vec4f>;
+@group(0) @binding(6) var<storage, read> mask: array<u32>;
+@group(0) @binding(7) var<storage, read_write> written: array<u32>;
 
 override BIAS: u32 = 0;       // 1: add bias[channel]
 override ACTIVATION: u32 = 0; // 1: relu, 2: relu6
 override RESIDUAL: u32 = 0;   // 1: add residual last
+override MASK: u32 = 0;       // 1: then keep what the bits of mask say (bitMasks.wgsl)
+override MASK_ROWS: u32 = 8;  // rows per word of mask
+override MASK_BELOW: u32 = 1; // above 1: writes the bits of 0 < result < the float with these bits, eight pixels per word
 override WORKGROUP: u32 = 64;
 
 const steps = vec4u(0u, 1u, 2u, 3u);
@@ -52,6 +57,19 @@ fn isNan(value: vec4f) -> vec4<bool> {
   return (bitcast<vec4u>(value) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
 }
 
+const lanes = vec4u(1u, 2u, 4u, 8u);
+
+/// Keeps the lanes whose bit is set for this row and vector of columns.
+fn masked(value: vec4f, row: u32, n: u32, width: u32) -> vec4f {
+  if (MASK == 0u) { return value; }
+  let bits = mask[row / MASK_ROWS * width + n] >> (4u * (row % MASK_ROWS));
+  return select(vec4f(), value, (vec4u(bits) & lanes) != vec4u());
+}
+/// Four bits for the mask of the result.
+fn insideBits(value: vec4f) -> u32 {
+  if (MASK_BELOW == 1u) { return 0u; }
+  return dot(select(vec4u(), lanes, bitcast<vec4u>(value) - vec4u(1u) < vec4u(MASK_BELOW - 1u)), vec4u(1u));
+}
 fn activation(value: vec4f) -> vec4f {
   if (ACTIVATION == 1u) { return select(max(value, vec4f()), value, isNan(value)); }
   if (ACTIVATION == 2u) { return select(min(max(value, vec4f()), vec4f(6.0)), value, isNan(value)); }
@@ -68,22 +86,30 @@ fn gather(at: vec4u, inside: vec4<bool>) -> vec4f {
   return select(vec4f(), vec4f(a[at.x], a[at.y], a[at.z], a[at.w]), inside);
 }
 
-fn storePixel(total: vec4f, line: u32, q: u32, o: u32) {
+fn storePixel(total: vec4f, line: u32, q: u32, o: u32) -> u32 {
   let vectors = params.outChannels / 4u;
-  if (q >= params.outWidth || o >= vectors) { return; }
-  let at = (line * params.outWidth + q) * vectors + o;
+  if (q >= params.outWidth || o >= vectors) { return 0u; }
+  let row = line * params.outWidth + q;
+  let at = row * vectors + o;
   var value = total;
   if (BIAS == 1u) { value += biasVectors[o]; }
   value = activation(value);
   if (RESIDUAL == 1u) { value += residualVectors[at]; }
+  value = masked(value, row, o, vectors);
   resultVectors[at] = value;
+  return insideBits(value);
 }
 
-fn storePixels(tile: mat4x4f, line: u32, q: u32, o: u32) {
-  storePixel(tile[0], line, q, o);
-  storePixel(tile[1], line, q + 1u, o);
-  storePixel(tile[2], line, q + 2u, o);
-  storePixel(tile[3], line, q + 3u, o);
+fn storePixels(tile: mat4x4f, line: u32, q: u32, o: u32) -> u32 {
+  return storePixel(tile[0], line, q, o) | (storePixel(tile[1], line, q + 1u, o) << 4u)
+    | (storePixel(tile[2], line, q + 2u, o) << 8u) | (storePixel(tile[3], line, q + 3u, o) << 12u);
+}
+
+/// Writes eight pixels from q on of the vector o of channels.
+fn storeBlock(low: mat4x4f, high: mat4x4f, line: u32, q: u32, o: u32) {
+  let vectors = params.outChannels / 4u;
+  let bits = storePixels(low, line, q, o) | (storePixels(high, line, q + 4u, o) << 16u);
+  if (MASK_BELOW > 1u && o < vectors) { written[(line * params.outWidth + q) / 8u * vectors + o] = bits; }
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -123,10 +149,8 @@ fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
       }
     }
   }
-  storePixels(low0, line, q, o);
-  storePixels(low1, line, q, o + 1u);
-  storePixels(high0, line, q + 4u, o);
-  storePixels(high1, line, q + 4u, o + 1u);
+  storeBlock(low0, high0, line, q, o);
+  storeBlock(low1, high1, line, q, o + 1u);
 }
 
 fn storeChannel(value: f32, at: u32, c: u32) {
@@ -143,6 +167,7 @@ fn storeGradient(total: vec4f, line: u32, v: u32, c: u32) {
   if (RESIDUAL == 1u) {
     value += vec4f(residual[at + channels.x], residual[at + channels.y], residual[at + channels.z], residual[at + channels.w]);
   }
+  value = masked(value, line * params.width + v, c / 4u, params.channels / 4u);
   storeChannel(value.x, at, c);
   storeChannel(value.y, at, c + 1u);
   storeChannel(value.z, at, c + 2u);

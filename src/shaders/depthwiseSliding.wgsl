@@ -10,7 +10,7 @@
 // weightGradient: one invocation keeps the nine sums of four channels and slides along the lines of its split.
 // Loads per output, in vectors: 45/14 (stride 1) and 54/7 (stride 2) with the weights; the naive kernel needs 18.
 // Against depthwise.wgsl: 2 to 40 times faster on lavapipe, 4 to 40 times on SwiftShader (docs/decisions/030).
-// Epilogue: y = activation(y + bias[c]) + residual.
+// Epilogue: y = activation(y + bias[c]) + residual, then zero where a bit of mask is not set.
 
 struct Params {
   batch: u32,
@@ -36,10 +36,15 @@ struct Params {
 @group(0) @binding(3) var<storage, read> bias: array<vec4f>;
 @group(0) @binding(4) var<storage, read> residual: array<vec4f>;
 @group(0) @binding(5) var<storage, read_write> result: array<vec4f>;
+@group(0) @binding(6) var<storage, read> mask: array<u32>;
+@group(0) @binding(7) var<storage, read_write> written: array<u32>;
 
 override BIAS: u32 = 0;       // 1: add bias[c]
 override ACTIVATION: u32 = 0; // 1: relu, 2: relu6
 override RESIDUAL: u32 = 0;   // 1: add residual last
+override MASK: u32 = 0;       // 1: then keep what the bits of mask say (bitMasks.wgsl)
+override MASK_ROWS: u32 = 8;  // rows per word of mask
+override MASK_BELOW: u32 = 1; // above 1: writes the bits of 0 < result < the float with these bits, seven pixels per word
 override FLIP: u32 = 0;       // 1: turn the kernel round
 override STRIDE: u32 = 1;     // of weightGradient: 1 or 2
 override WORKGROUP: u32 = 64;
@@ -48,6 +53,19 @@ fn isNan(value: vec4f) -> vec4<bool> {
   return (bitcast<vec4u>(value) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
 }
 
+const lanes = vec4u(1u, 2u, 4u, 8u);
+
+/// Keeps the lanes whose bit is set for this row and vector of columns.
+fn masked(value: vec4f, row: u32, n: u32, width: u32) -> vec4f {
+  if (MASK == 0u) { return value; }
+  let bits = mask[row / MASK_ROWS * width + n] >> (4u * (row % MASK_ROWS));
+  return select(vec4f(), value, (vec4u(bits) & lanes) != vec4u());
+}
+/// Four bits for the mask of the result.
+fn insideBits(value: vec4f) -> u32 {
+  if (MASK_BELOW == 1u) { return 0u; }
+  return dot(select(vec4u(), lanes, bitcast<vec4u>(value) - vec4u(1u) < vec4u(MASK_BELOW - 1u)), vec4u(1u));
+}
 fn epilogue(total: vec4f, channels: u32, at: u32) -> vec4f {
   var value = total;
   if (BIAS == 1u) { value += bias[channels]; }
@@ -75,11 +93,15 @@ fn slide(total: vec4f, x0: vec4f, x1: vec4f, x2: vec4f, w0: vec4f, w1: vec4f, w2
   return ((total + x0 * w0) + x1 * w1) + x2 * w2;
 }
 
-/// Writes one pixel of line (n, p) of the result.
-fn store(total: vec4f, line: u32, q: u32, c: u32) {
-  if (q >= params.outWidth) { return; }
-  let at = (line * params.outWidth + q) * (params.channels / 4u) + c;
-  result[at] = epilogue(total, c, at);
+/// Writes one pixel of line (n, p) of the result; its bits for the mask.
+fn store(total: vec4f, line: u32, q: u32, c: u32) -> u32 {
+  if (q >= params.outWidth) { return 0u; }
+  let vectors = params.channels / 4u;
+  let row = line * params.outWidth + q;
+  let at = row * vectors + c;
+  let value = masked(epilogue(total, c, at), row, c, vectors);
+  result[at] = value;
+  return insideBits(value);
 }
 
 /// The nine pixels that seven neighbouring outputs meet on one line.
@@ -136,13 +158,11 @@ fn slideRun(run: Run, x: Pixels, w: mat3x4f) -> Run {
 }
 
 fn storeRun(run: Run, line: u32, q: u32, c: u32) {
-  store(run.total0, line, q, c);
-  store(run.total1, line, q + 1u, c);
-  store(run.total2, line, q + 2u, c);
-  store(run.total3, line, q + 3u, c);
-  store(run.total4, line, q + 4u, c);
-  store(run.total5, line, q + 5u, c);
-  store(run.total6, line, q + 6u, c);
+  let bits = store(run.total0, line, q, c) | (store(run.total1, line, q + 1u, c) << 4u)
+    | (store(run.total2, line, q + 2u, c) << 8u) | (store(run.total3, line, q + 3u, c) << 12u)
+    | (store(run.total4, line, q + 4u, c) << 16u) | (store(run.total5, line, q + 5u, c) << 20u)
+    | (store(run.total6, line, q + 6u, c) << 24u);
+  if (MASK_BELOW > 1u) { written[(line * params.outWidth + q) / 7u * (params.channels / 4u) + c] = bits; }
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -224,13 +244,7 @@ fn stride2(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
     total5 = slide(total5, x10, x11, x12, w0, w1, w2);
     total6 = slide(total6, x12, x13, x14, w0, w1, w2);
   }
-  store(total0, line, q, c);
-  store(total1, line, q + 1u, c);
-  store(total2, line, q + 2u, c);
-  store(total3, line, q + 3u, c);
-  store(total4, line, q + 4u, c);
-  store(total5, line, q + 5u, c);
-  store(total6, line, q + 6u, c);
+  storeRun(Run(total0, total1, total2, total3, total4, total5, total6), line, q, c);
 }
 
 /// A pixel of dy: here `a` has the sizes of the output.
@@ -241,8 +255,10 @@ fn upstream(line: u32, column: u32, c: u32) -> vec4f {
 /// Writes one pixel of line (n, h) of dx.
 fn storeGradient(total: vec4f, line: u32, v: u32, c: u32) {
   if (v >= params.width) { return; }
-  let at = (line * params.width + v) * (params.channels / 4u) + c;
-  result[at] = epilogue(total, c, at);
+  let vectors = params.channels / 4u;
+  let row = line * params.width + v;
+  let at = row * vectors + c;
+  result[at] = masked(epilogue(total, c, at), row, c, vectors);
 }
 
 @compute @workgroup_size(WORKGROUP)

@@ -8,7 +8,7 @@
 // adapters keep indexed arrays in memory.
 // Layout as in matmul.wgsl; columns (and for outerProduct the columns of a) must be multiples of 4. Rows and columns past the
 // end are read from the last one and not written. Neighbours along x take neighbouring vectors of columns.
-// Epilogue: y = activation(y + bias[n]) + residual[m, n].
+// Epilogue: y = activation(y + bias[n]) + residual[m, n], then zero where a bit of mask is not set.
 // WORKGROUP_X × WORKGROUP_Y: invocations along columns and along rows.
 // Against matmul.wgsl: 6 to 44 times faster on lavapipe, 5 to 36 times on SwiftShader (docs/decisions/030).
 
@@ -27,10 +27,15 @@ struct Params {
 @group(0) @binding(3) var<storage, read> bias: array<vec4f>;
 @group(0) @binding(4) var<storage, read> residual: array<vec4f>;
 @group(0) @binding(5) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(6) var<storage, read> mask: array<u32>;
+@group(0) @binding(7) var<storage, read_write> written: array<u32>;
 
 override BIAS: u32 = 0;       // 1: add bias[n]
 override ACTIVATION: u32 = 0; // 1: relu, 2: relu6
 override RESIDUAL: u32 = 0;   // 1: add residual[m, n] last
+override MASK: u32 = 0;       // 1: then keep what the bits of mask say (bitMasks.wgsl)
+override MASK_ROWS: u32 = 8;  // rows per word of mask
+override MASK_BELOW: u32 = 1; // above 1: writes the bits of 0 < result < the float with these bits, eight rows per word
 override WORKGROUP_X: u32 = 8;
 override WORKGROUP_Y: u32 = 8;
 
@@ -38,6 +43,19 @@ fn isNan(value: vec4f) -> vec4<bool> {
   return (bitcast<vec4u>(value) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
 }
 
+const lanes = vec4u(1u, 2u, 4u, 8u);
+
+/// Keeps the lanes whose bit is set for this row and vector of columns.
+fn masked(value: vec4f, row: u32, n: u32, width: u32) -> vec4f {
+  if (MASK == 0u) { return value; }
+  let bits = mask[row / MASK_ROWS * width + n] >> (4u * (row % MASK_ROWS));
+  return select(vec4f(), value, (vec4u(bits) & lanes) != vec4u());
+}
+/// Four bits for the mask of the result.
+fn insideBits(value: vec4f) -> u32 {
+  if (MASK_BELOW == 1u) { return 0u; }
+  return dot(select(vec4u(), lanes, bitcast<vec4u>(value) - vec4u(1u) < vec4u(MASK_BELOW - 1u)), vec4u(1u));
+}
 fn epilogue(total: vec4f, n: u32, at: u32) -> vec4f {
   var value = total;
   if (BIAS == 1u) { value += bias[n]; }
@@ -52,15 +70,26 @@ fn outer(column: vec4f, row: vec4f) -> mat4x4f {
   return mat4x4f(column.x * row, column.y * row, column.z * row, column.w * row);
 }
 
-/// Writes four rows from m on of the vector n of columns.
-fn store(tile: mat4x4f, m: u32, n: u32) {
+/// Writes a vector of columns of row m; its bits for the mask.
+fn storeRow(total: vec4f, m: u32, n: u32, width: u32) -> u32 {
+  if (m >= params.rows) { return 0u; }
+  let at = m * width + n;
+  let value = masked(epilogue(total, n, at), m, n, width);
+  y[at] = value;
+  return insideBits(value);
+}
+
+fn storeRows(tile: mat4x4f, m: u32, n: u32, width: u32) -> u32 {
+  return storeRow(tile[0], m, n, width) | (storeRow(tile[1], m + 1u, n, width) << 4u)
+    | (storeRow(tile[2], m + 2u, n, width) << 8u) | (storeRow(tile[3], m + 3u, n, width) << 12u);
+}
+
+/// Writes eight rows from m on, a multiple of 8, of the vector n of columns.
+fn store(low: mat4x4f, high: mat4x4f, m: u32, n: u32) {
   let width = params.columns / 4u;
   if (n >= width) { return; }
-  let at = m * width + n;
-  if (m < params.rows) { y[at] = epilogue(tile[0], n, at); }
-  if (m + 1u < params.rows) { y[at + width] = epilogue(tile[1], n, at + width); }
-  if (m + 2u < params.rows) { y[at + 2u * width] = epilogue(tile[2], n, at + 2u * width); }
-  if (m + 3u < params.rows) { y[at + 3u * width] = epilogue(tile[3], n, at + 3u * width); }
+  let bits = storeRows(low, m, n, width) | (storeRows(high, m + 4u, n, width) << 16u);
+  if (MASK_BELOW > 1u) { written[m / 8u * width + n] = bits; }
 }
 
 /// Where the four rows of a from m on begin.
@@ -99,10 +128,8 @@ fn product(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lo
     high0 += outer(high, b0);
     high1 += outer(high, b1);
   }
-  store(low0, m, n);
-  store(low1, m, n + WORKGROUP_X);
-  store(high0, m + 4u, n);
-  store(high1, m + 4u, n + WORKGROUP_X);
+  store(low0, high0, m, n);
+  store(low1, high1, m, n + WORKGROUP_X);
 }
 
 @compute @workgroup_size(WORKGROUP_X, WORKGROUP_Y)
@@ -130,10 +157,8 @@ fn transposedProduct(@builtin(workgroup_id) group: vec3u, @builtin(local_invocat
     high0 += outer(high, b0);
     high1 += outer(high, b1);
   }
-  store(low0, m, n);
-  store(low1, m, n + WORKGROUP_X);
-  store(high0, m + 4u, n);
-  store(high1, m + 4u, n + WORKGROUP_X);
+  store(low0, high0, m, n);
+  store(low1, high1, m, n + WORKGROUP_X);
 }
 
 /// Writes four rows from k on of the vector n of columns of a split's partial sum.

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { gradients } from "../../src/engine/autodiff.ts";
 import { GraphError } from "../../src/engine/errors.ts";
 import { type Graph, labelled, makeNode, Node, nodesOf, type Tensor } from "../../src/engine/graph.ts";
 import { add, addOp, multiply, subtract } from "../../src/engine/ops/binary.ts";
@@ -8,7 +9,7 @@ import { matmul } from "../../src/engine/ops/matmul.ts";
 import { sum } from "../../src/engine/ops/reduce.ts";
 import { references } from "../../src/engine/ops/registry.ts";
 import { constant, fill, input, parameter } from "../../src/engine/ops/sources.ts";
-import { relu, relu6, scale } from "../../src/engine/ops/unary.ts";
+import { relu, relu6, scale, square } from "../../src/engine/ops/unary.ts";
 import { runPasses } from "../../src/engine/passes/index.ts";
 import { shareCommon } from "../../src/engine/passes/shareCommon.ts";
 import { validate } from "../../src/engine/passes/validate.ts";
@@ -133,6 +134,51 @@ describe("folding and fusion", () => {
     const once = runPasses(smallMobileNet({ explain: true }).graph, { optimise: true });
     const names = (graph: Graph) => nodesOf(graph).map(({ op }) => op.name);
     expect(names(runPasses(once, { optimise: true }))).toEqual(names(once));
+  });
+});
+
+describe("masking", () => {
+  /** relu6(a · w), and the gradient of its product with v by a. */
+  const network = (width: number) => {
+    const a = input("a", [BATCH, 5, width]);
+    const inner = relu6(matmul(a, parameter("w", [width, width])), "inner");
+    const y = matmul(inner, parameter("v", [width, 8]));
+    return { a, inner, y, gradient: gradients(y, [a])[0] };
+  };
+  const masksOf = (graph: Graph) => nodesOf(graph).filter(({ attributes }) => attributes.writesMask).length;
+
+  it("writes the mask beside the activation and applies it in the kernel of the gradient, without a dispatch", () => {
+    const graph = optimised({ gradient: network(8).gradient });
+    expect(schedule(graph).main.map(({ op }) => op.name)).toEqual([
+      "matmul",
+      "fill",
+      "matmulTransposed",
+      "matmulTransposed",
+    ]);
+    const [forward, , product] = schedule(graph).main;
+    expect(forward.attributes.writesMask).toEqual({ rows: 8, below: 0x40c00000 });
+    expect(product.attributes.epilogue).toEqual(["mask"]);
+    expect(product.inputs[2]).toBe(forward.outputs[1]);
+  });
+  it("leaves values alone that have no whole vectors of columns", () => {
+    const graph = optimised({ gradient: network(6).gradient });
+    expect([masksOf(graph), count(graph, "relu6Mask"), count(graph, "packMask")]).toEqual([0, 1, 0]);
+  });
+  it("packs what no kernel can write, as soon as it is there", () => {
+    const z = relu6(scale(input("z", [BATCH, 8]), 3));
+    const later = scale(scale(square(z), 2), 2);
+    const graph = optimised({ dz: gradients(later, [z.node.inputs[0]])[0] });
+    const names = schedule(graph).main.map(({ op }) => op.name);
+    expect(count(graph, "relu6Mask")).toBe(1); // square reads its input in the backward: nothing would be freed
+    expect(names).not.toContain("packMask");
+    const once = optimised({ dz: gradients(scale(scale(z, 2), 2), [z.node.inputs[0]])[0] });
+    const order = schedule(once).main.map(({ op }) => op.name);
+    expect(order.indexOf("packMask")).toBe(order.indexOf("relu6") + 1);
+    expect(order).toContain("applyMask");
+  });
+  it("can be switched off", () => {
+    const graph = runPasses({ outputs: { g: network(8).gradient } }, { optimise: true, bitMasks: false });
+    expect([masksOf(graph), count(graph, "relu6Mask")]).toEqual([0, 1]);
   });
 });
 

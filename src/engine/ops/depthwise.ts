@@ -3,7 +3,7 @@ import slidingCode from "../../shaders/depthwiseSliding.wgsl?raw";
 import { ShapeError } from "../errors.ts";
 import { apply, type Tensor } from "../graph.ts";
 import { flatGrid } from "../kernel.ts";
-import { defineOp, type KernelCall, type Reference, type Shader } from "../op.ts";
+import { defineOp, type KernelCall, type Reference, type Shader, type Traits } from "../op.ts";
 import { formatShape, type Shape, sizeOf } from "../types.ts";
 import {
   type ConvCase,
@@ -22,6 +22,7 @@ import {
   unitWindow,
   type Window,
 } from "./convGeometry.ts";
+import { withMasks } from "./epilogue.ts";
 import { sum } from "./reduce.ts";
 
 const shader: Shader = { name: "depthwise", code };
@@ -63,14 +64,22 @@ const forwardKernel: Kernel = (context) => {
   const window = context.attributes as Window;
   if (!slides(w, window)) return call;
   const across = window.strides[1];
-  return sliding(call, `stride${across}`, w[2], blocksOf(y, across === 1 ? 2 : 1));
+  return sliding(withMasks(call, context.attributes), `stride${across}`, w[2], blocksOf(y, across === 1 ? 2 : 1));
 };
 
+const gradientMasks: Traits["masks"] = ({ inputs: [, w], attributes }) =>
+  slides(w.shape, attributes as Window) ? { writesRows: 0 } : null;
+
+/** An invocation has seven pixels of a line: whole words where seven divide the line. */
+const forwardMasks: Traits["masks"] = (context) =>
+  gradientMasks(context) && { writesRows: context.outputs[0].shape[2] % 7 === 0 ? 7 : 0 };
+
 const inputGradientKernel: Kernel = (context) => {
-  const call = naiveDepthwiseKernels.depthwiseInputGradient(context);
+  const naive = naiveDepthwiseKernels.depthwiseInputGradient(context);
   const { x, y, w } = gradientShapes(context);
   const { strides, padding } = context.attributes as Window;
-  if (!slides(w, { strides, padding })) return call;
+  if (!slides(w, { strides, padding })) return naive;
+  const call = withMasks(naive, context.attributes);
   if (strides[1] === 2)
     return sliding(call, "gradientOfStride2", w[2], x[0] * x[1] * Math.ceil((x[2] + padding[2]) / 8));
   // A convolution of dy with the kernel turned round; the padding may be negative, which wraps round in the kernel.
@@ -103,7 +112,7 @@ export const depthwiseConv2dOp = defineOp("depthwiseConv2d", {
     depthwiseWeightGradient(x, dy as Tensor, w.shape, attributes as Window),
   ],
   kernel: forwardKernel,
-  traits: { acceptsEpilogue: true, linear: { weights: 1, scales: "output" } },
+  traits: { acceptsEpilogue: true, masks: forwardMasks, linear: { weights: 1, scales: "output" } },
 });
 
 export const depthwiseConv2dReference: Reference = ([x, w], { attributes, outputs: [y] }) => {
@@ -130,7 +139,7 @@ export const depthwiseInputGradientOp = defineOp("depthwiseInputGradient", {
     depthwiseWeightGradient(dx as Tensor, dy, w.shape, attributes as Window),
   ],
   kernel: inputGradientKernel,
-  traits: { acceptsEpilogue: true, linear: { weights: 1, scales: "input" } },
+  traits: { acceptsEpilogue: true, masks: gradientMasks, linear: { weights: 1, scales: "input" } },
 });
 
 export const depthwiseInputGradientReference: Reference = ([dy, w], { attributes, outputs: [x] }) => {

@@ -8,12 +8,13 @@ import {
   defineOp,
   type KernelCall,
   type KernelContext,
+  type MaskSupport,
   type OpCase,
   type Reference,
   type Shader,
 } from "../op.ts";
 import { BATCH, formatShape, formatType, hasBatch, type Shape, sizeOf, type TensorType } from "../types.ts";
-import { epilogueBindings, epilogueOverrides } from "./epilogue.ts";
+import { epilogueBindings, epilogueOverrides, withMasks } from "./epilogue.ts";
 import { sum } from "./reduce.ts";
 
 const shader: Shader = { name: "matmul", code };
@@ -56,6 +57,7 @@ const naiveProduct =
 
 /** The tile of one invocation of `matmulTiled.wgsl`. */
 const tile = 8;
+const tileMasks = (): MaskSupport => ({ writesRows: tile });
 
 /** Invocations along columns and rows: as many neighbours along the columns as leave none idle. */
 function workgroupOf(columns: number, adapter: AdapterTraits): [number, number] {
@@ -69,9 +71,10 @@ function workgroupOf(columns: number, adapter: AdapterTraits): [number, number] 
 const tiledProduct =
   (entryPoint: string): Kernel =>
   (context) => {
-    const call = naiveProduct(entryPoint)(context);
+    const naive = naiveProduct(entryPoint)(context);
     const { rows, columns } = productSizes(context);
-    if (columns % 4 !== 0 || rows === 0) return call;
+    if (columns % 4 !== 0 || rows === 0) return naive;
+    const call = withMasks(naive, context.attributes);
     const [across, down] = workgroupOf(columns, context.adapter);
     return {
       ...call,
@@ -152,7 +155,7 @@ export const matmulOp = defineOp("matmul", {
   },
   gradient: ({ inputs: [a, b], upstream: [dy] }) => [matmulTransposed(dy as Tensor, b), matmulOuter(a, dy as Tensor)],
   kernel: tiledProduct("product"),
-  traits: { acceptsEpilogue: true, linear: { weights: 1, scales: "output" } },
+  traits: { acceptsEpilogue: true, masks: tileMasks, linear: { weights: 1, scales: "output" } },
 });
 export const matmulReference = productReference(false);
 export const matmulCases: OpCase[] = sizes.map(([m, k, n]) => ({ inputs: [{ shape: [m, k] }, { shape: [k, n] }] }));
@@ -170,7 +173,7 @@ export const matmulTransposedOp = defineOp("matmulTransposed", {
   },
   gradient: ({ inputs: [a, b], upstream: [dy] }) => [matmul(dy as Tensor, b), matmulOuter(dy as Tensor, a)],
   kernel: tiledProduct("transposedProduct"),
-  traits: { acceptsEpilogue: true, linear: { weights: 1, scales: "input" } },
+  traits: { acceptsEpilogue: true, masks: tileMasks, linear: { weights: 1, scales: "input" } },
 });
 export const matmulTransposedReference = productReference(true);
 export const matmulTransposedCases: OpCase[] = sizes.map(([m, k, n]) => ({
