@@ -111,7 +111,9 @@ export class Device {
       result = Promise.reject(error);
     }
     const scopes = [this.gpu.popErrorScope(), this.gpu.popErrorScope(), this.gpu.popErrorScope()];
-    const [outcome, ...errors] = await Promise.allSettled([result, ...scopes]);
+    const settled = Promise.allSettled([result, ...scopes]);
+    if (this.traits.software) await sleepUntil(settled);
+    const [outcome, ...errors] = await settled;
     this.check();
     for (const scope of errors)
       if (scope.status === "fulfilled" && scope.value)
@@ -202,6 +204,27 @@ export class Device {
 
   destroy(): void {
     this.gpu.destroy();
+  }
+}
+
+/** Longest sleep between two looks, in milliseconds. */
+const longestSleep = 1;
+
+/**
+ * Dawn's binding for Node asks for the GPU's events in a busy loop on the thread that waits. Where the processor is the GPU as
+ * well, that takes a core from the driver: here the thread sleeps between two looks, a tenth of the time waited.
+ */
+async function sleepUntil(work: Promise<unknown>): Promise<void> {
+  if (typeof setImmediate === "undefined") return; // a browser waits by itself
+  const never = new Int32Array(new SharedArrayBuffer(4));
+  const start = performance.now();
+  let pending = true;
+  work.finally(() => {
+    pending = false;
+  });
+  while (pending) {
+    await new Promise((resolve) => setImmediate(resolve));
+    if (pending) Atomics.wait(never, 0, 0, Math.min(longestSleep, (performance.now() - start) / 10));
   }
 }
 

@@ -49,6 +49,7 @@ override RESIDUAL: u32 = 0;   // 1: add residual last
 override MASK: u32 = 0;       // 1: then keep what the bits of mask say (bitMasks.wgsl)
 override MASK_ROWS: u32 = 8;  // rows per word of mask
 override MASK_BELOW: u32 = 1; // above 1: writes the bits of 0 < result < the float with these bits, eight pixels per word
+override ROLLED: u32 = 0;     // 1: write the tile in a loop that stays one, for drivers that compile a store for each lane
 override WORKGROUP: u32 = 64;
 
 const steps = vec4u(0u, 1u, 2u, 3u);
@@ -65,11 +66,13 @@ fn masked(value: vec4f, row: u32, n: u32, width: u32) -> vec4f {
   let bits = mask[row / MASK_ROWS * width + n] >> (4u * (row % MASK_ROWS));
   return select(vec4f(), value, (vec4u(bits) & lanes) != vec4u());
 }
+
 /// Four bits for the mask of the result.
 fn insideBits(value: vec4f) -> u32 {
   if (MASK_BELOW == 1u) { return 0u; }
   return dot(select(vec4u(), lanes, bitcast<vec4u>(value) - vec4u(1u) < vec4u(MASK_BELOW - 1u)), vec4u(1u));
 }
+
 fn activation(value: vec4f) -> vec4f {
   if (ACTIVATION == 1u) { return select(max(value, vec4f()), value, isNan(value)); }
   if (ACTIVATION == 2u) { return select(min(max(value, vec4f()), vec4f(6.0)), value, isNan(value)); }
@@ -86,30 +89,34 @@ fn gather(at: vec4u, inside: vec4<bool>) -> vec4f {
   return select(vec4f(), vec4f(a[at.x], a[at.y], a[at.z], a[at.w]), inside);
 }
 
-fn storePixel(total: vec4f, line: u32, q: u32, o: u32) -> u32 {
+/// Writes the pixels from q on of the vectors o and o + 1 of channels.
+fn storePixels(low0: mat4x4f, low1: mat4x4f, high0: mat4x4f, high1: mat4x4f, line: u32, q: u32, o: u32) {
   let vectors = params.outChannels / 4u;
-  if (q >= params.outWidth || o >= vectors) { return 0u; }
-  let row = line * params.outWidth + q;
-  let at = row * vectors + o;
-  var value = total;
-  if (BIAS == 1u) { value += biasVectors[o]; }
-  value = activation(value);
-  if (RESIDUAL == 1u) { value += residualVectors[at]; }
-  value = masked(value, row, o, vectors);
-  resultVectors[at] = value;
-  return insideBits(value);
-}
-
-fn storePixels(tile: mat4x4f, line: u32, q: u32, o: u32) -> u32 {
-  return storePixel(tile[0], line, q, o) | (storePixel(tile[1], line, q + 1u, o) << 4u)
-    | (storePixel(tile[2], line, q + 2u, o) << 8u) | (storePixel(tile[3], line, q + 3u, o) << 12u);
-}
-
-/// Writes eight pixels from q on of the vector o of channels.
-fn storeBlock(low: mat4x4f, high: mat4x4f, line: u32, q: u32, o: u32) {
-  let vectors = params.outChannels / 4u;
-  let bits = storePixels(low, line, q, o) | (storePixels(high, line, q + 4u, o) << 16u);
-  if (MASK_BELOW > 1u && o < vectors) { written[(line * params.outWidth + q) / 8u * vectors + o] = bits; }
+  let pixels = array<vec4f, 16>(
+    low0[0], low1[0], low0[1], low1[1], low0[2], low1[2], low0[3], low1[3],
+    high0[0], high1[0], high0[1], high1[1], high0[2], high1[2], high0[3], high1[3],
+  );
+  let count = select(16u, 2u * min(8u, params.outWidth - q), ROLLED == 1u);
+  var bits = vec2u();
+  for (var k = 0u; k < count; k++) {
+    let column = q + k / 2u;
+    let channel = o + k % 2u;
+    if (column >= params.outWidth || channel >= vectors) { continue; }
+    let row = line * params.outWidth + column;
+    let at = row * vectors + channel;
+    var value = pixels[k];
+    if (BIAS == 1u) { value += biasVectors[channel]; }
+    value = activation(value);
+    if (RESIDUAL == 1u) { value += residualVectors[at]; }
+    value = masked(value, row, channel, vectors);
+    resultVectors[at] = value;
+    bits |= select(vec2u(insideBits(value), 0u), vec2u(0u, insideBits(value)), k % 2u == 1u) << vec2u(4u * (k / 2u));
+  }
+  if (MASK_BELOW > 1u) {
+    let word = (line * params.outWidth + q) / 8u * vectors + o;
+    written[word] = bits.x;
+    if (o + 1u < vectors) { written[word + 1u] = bits.y; }
+  }
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -149,8 +156,7 @@ fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
       }
     }
   }
-  storeBlock(low0, high0, line, q, o);
-  storeBlock(low1, high1, line, q, o + 1u);
+  storePixels(low0, low1, high0, high1, line, q, o);
 }
 
 fn storeChannel(value: f32, at: u32, c: u32) {
@@ -174,11 +180,11 @@ fn storeGradient(total: vec4f, line: u32, v: u32, c: u32) {
   storeChannel(value.w, at, c + 3u);
 }
 
-fn storeGradients(tile: mat4x4f, line: u32, v: u32, c: u32) {
-  storeGradient(tile[0], line, v, c);
-  storeGradient(tile[1], line, v + params.strideX, c);
-  storeGradient(tile[2], line, v + 2u * params.strideX, c);
-  storeGradient(tile[3], line, v + 3u * params.strideX, c);
+/// Writes eight pixels of line (n, h), strideX apart from v on.
+fn storeGradients(low: mat4x4f, high: mat4x4f, line: u32, v: u32, c: u32) {
+  let pixels = array<vec4f, 8>(low[0], low[1], low[2], low[3], high[0], high[1], high[2], high[3]);
+  let count = select(8u, min(8u, (params.width - v + params.strideX - 1u) / params.strideX), ROLLED == 1u);
+  for (var k = 0u; k < count; k++) { storeGradient(pixels[k], line, v + k * params.strideX, c); }
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -214,8 +220,7 @@ fn inputGradient(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgrou
       }
     }
   }
-  storeGradients(low, line, v, c);
-  storeGradients(high, line, v + 4u * params.strideX, c);
+  storeGradients(low, high, line, v, c);
 }
 
 fn storeWeights(tile: mat4x4f, kernelLine: u32, pair: u32, o: u32) {

@@ -1,14 +1,17 @@
-// Depthwise 3×3 convolutions that slide: one invocation computes seven neighbouring outputs of four channels (stride 1: on two
-// lines), so each pixel loaded serves several of them. Seven divides every width of MobileNet at 224 pixels: 112, …, 7.
+// Depthwise 3×3 convolutions that slide: one invocation computes seven neighbouring outputs of four channels on each line of a
+// band, from top to bottom, so each pixel loaded serves several of them. Seven divides every width of MobileNet at 224
+// pixels: 112, …, 7.
 //   stride1, stride2:    y[n, p, q, c] = Σ_{i, j} x[n, p·sy + i − top, q·s + j − left, c] · w[i, j, c]
 //   gradientOfStride2:   dx[n, h, v, c] = Σ_{i, j} dy[n, p, q, c] · w[i, j, c]   where p·sy + i − top = h, 2·q + j − left = v
 //   weightGradient:      dw[s, i, j, c] = Σ x[n, p·sy + i − top, q·s + j − left, c] · dy[n, p, q, c]   over the lines of split s
-// stride1 moves by one line as well. Its gradient is stride1 of dy with FLIP = 1: the kernel turned round, padding 2 − top and 2 − left.
+// Both strides are the same. The gradient of stride1 is stride1 of dy with FLIP = 1: the kernel turned round, padding 2 − top and 2 − left.
 // Layout: images NHWC, weights HWC, channels a multiple of 4, all read as vectors of four channels; neighbouring invocations
 // take neighbouring vectors. Outside the image x is zero. Sums run in the order of the naive kernel and give the same bits.
 // gradientOfStride2: an even v + left meets two columns of dy, an odd one meets one; an invocation does four of each.
 // weightGradient: one invocation keeps the nine sums of four channels and slides along the lines of its split.
-// Loads per output, in vectors: 45/14 (stride 1) and 54/7 (stride 2) with the weights; the naive kernel needs 18.
+// Loads per output in vectors, in a band of l lines: 9·(l + 2)/7l (stride 1), 15·(2l + 1)/7l (stride 2) and the weights; the
+// naive kernel needs 18. Every line goes through all three lines of the kernel, so the first and last of a band cost
+// multiply-adds in vain.
 // Against depthwise.wgsl: 2 to 40 times faster on lavapipe, 4 to 40 times on SwiftShader (docs/decisions/030).
 // Epilogue: y = activation(y + bias[c]) + residual, then zero where a bit of mask is not set.
 
@@ -26,7 +29,7 @@ struct Params {
   strideX: u32,
   top: u32,
   left: u32,
-  splitLength: u32,
+  lines: u32, // of one band (stride1, stride2) or split (weightGradient)
   splits: u32,
 }
 
@@ -47,6 +50,7 @@ override MASK_ROWS: u32 = 8;  // rows per word of mask
 override MASK_BELOW: u32 = 1; // above 1: writes the bits of 0 < result < the float with these bits, seven pixels per word
 override FLIP: u32 = 0;       // 1: turn the kernel round
 override STRIDE: u32 = 1;     // of weightGradient: 1 or 2
+override ROLLED: u32 = 0;     // 1: write pixels in a loop that stays one, for drivers that compile a store for each lane
 override WORKGROUP: u32 = 64;
 
 fn isNan(value: vec4f) -> vec4<bool> {
@@ -61,14 +65,22 @@ fn masked(value: vec4f, row: u32, n: u32, width: u32) -> vec4f {
   let bits = mask[row / MASK_ROWS * width + n] >> (4u * (row % MASK_ROWS));
   return select(vec4f(), value, (vec4u(bits) & lanes) != vec4u());
 }
+
 /// Four bits for the mask of the result.
 fn insideBits(value: vec4f) -> u32 {
   if (MASK_BELOW == 1u) { return 0u; }
   return dot(select(vec4u(), lanes, bitcast<vec4u>(value) - vec4u(1u) < vec4u(MASK_BELOW - 1u)), vec4u(1u));
 }
-fn epilogue(total: vec4f, channels: u32, at: u32) -> vec4f {
+
+/// The bias of four channels, read once for all pixels.
+fn shiftOf(c: u32) -> vec4f {
+  if (BIAS == 1u) { return bias[c]; }
+  return vec4f();
+}
+
+fn epilogue(total: vec4f, shift: vec4f, at: u32) -> vec4f {
   var value = total;
-  if (BIAS == 1u) { value += bias[channels]; }
+  if (BIAS == 1u) { value += shift; }
   if (ACTIVATION == 1u) { value = select(max(value, vec4f()), value, isNan(value)); }
   if (ACTIVATION == 2u) { value = select(min(max(value, vec4f()), vec4f(6.0)), value, isNan(value)); }
   if (RESIDUAL == 1u) { value += residual[at]; }
@@ -93,15 +105,38 @@ fn slide(total: vec4f, x0: vec4f, x1: vec4f, x2: vec4f, w0: vec4f, w1: vec4f, w2
   return ((total + x0 * w0) + x1 * w1) + x2 * w2;
 }
 
-/// Writes one pixel of line (n, p) of the result; its bits for the mask.
-fn store(total: vec4f, line: u32, q: u32, c: u32) -> u32 {
-  if (q >= params.outWidth) { return 0u; }
+/// Seven sums along a line.
+struct Run {
+  total0: vec4f,
+  total1: vec4f,
+  total2: vec4f,
+  total3: vec4f,
+  total4: vec4f,
+  total5: vec4f,
+  total6: vec4f,
+}
+
+/// Writes seven pixels of line (n, p) of the result, from q on.
+fn storeRun(run: Run, line: u32, q: u32, c: u32, shift: vec4f) {
+  let totals = array<vec4f, 7>(run.total0, run.total1, run.total2, run.total3, run.total4, run.total5, run.total6);
+  let count = select(7u, min(7u, params.outWidth - q), ROLLED == 1u);
   let vectors = params.channels / 4u;
-  let row = line * params.outWidth + q;
-  let at = row * vectors + c;
-  let value = masked(epilogue(total, c, at), row, c, vectors);
-  result[at] = value;
-  return insideBits(value);
+  let first = line * params.outWidth + q;
+  var bits = 0u;
+  for (var k = 0u; k < count; k++) {
+    if (q + k < params.outWidth) {
+      let at = (first + k) * vectors + c;
+      let value = masked(epilogue(totals[k], shift, at), first + k, c, vectors);
+      result[at] = value;
+      bits |= insideBits(value) << (4u * k);
+    }
+  }
+  if (MASK_BELOW > 1u) { written[first / 7u * vectors + c] = bits; }
+}
+
+/// A line of the kernel.
+fn weightLine(i: u32, c: u32) -> mat3x4f {
+  return mat3x4f(weight(i, 0u, c), weight(i, 1u, c), weight(i, 2u, c));
 }
 
 /// The nine pixels that seven neighbouring outputs meet on one line.
@@ -115,17 +150,6 @@ struct Pixels {
   x6: vec4f,
   x7: vec4f,
   x8: vec4f,
-}
-
-/// Seven sums along a line.
-struct Run {
-  total0: vec4f,
-  total1: vec4f,
-  total2: vec4f,
-  total3: vec4f,
-  total4: vec4f,
-  total5: vec4f,
-  total6: vec4f,
 }
 
 /// The pixels from v on of line h of image n; zeros outside.
@@ -157,108 +181,103 @@ fn slideRun(run: Run, x: Pixels, w: mat3x4f) -> Run {
   );
 }
 
-fn storeRun(run: Run, line: u32, q: u32, c: u32) {
-  let bits = store(run.total0, line, q, c) | (store(run.total1, line, q + 1u, c) << 4u)
-    | (store(run.total2, line, q + 2u, c) << 8u) | (store(run.total3, line, q + 3u, c) << 12u)
-    | (store(run.total4, line, q + 4u, c) << 16u) | (store(run.total5, line, q + 5u, c) << 20u)
-    | (store(run.total6, line, q + 6u, c) << 24u);
-  if (MASK_BELOW > 1u) { written[(line * params.outWidth + q) / 7u * (params.channels / 4u) + c] = bits; }
-}
-
 @compute @workgroup_size(WORKGROUP)
 fn stride1(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let vectors = params.channels / 4u;
   let blocks = (params.outWidth + 6u) / 7u;
-  let pairs = (params.outHeight + 1u) / 2u;
+  let bands = (params.outHeight + params.lines - 1u) / params.lines;
   let at = id.x + id.y * groups.x * WORKGROUP;
-  if (at >= params.batch * pairs * blocks * vectors) { return; }
+  if (at >= params.batch * bands * blocks * vectors) { return; }
   let c = at % vectors;
   let q = at / vectors % blocks * 7u;
-  let n = at / vectors / blocks / pairs;
-  let p = at / vectors / blocks % pairs * 2u;
-  let h = p - params.top; // below zero it wraps round and is outside
-  let v = q - params.left;
-  let w0 = mat3x4f(weight(0u, 0u, c), weight(0u, 1u, c), weight(0u, 2u, c));
-  let w1 = mat3x4f(weight(1u, 0u, c), weight(1u, 1u, c), weight(1u, 2u, c));
-  let w2 = mat3x4f(weight(2u, 0u, c), weight(2u, 1u, c), weight(2u, 2u, c));
-  let first = pixels(n, h, v, c);
-  var upper = slideRun(Run(), first, w0);
-  let second = pixels(n, h + 1u, v, c);
-  upper = slideRun(upper, second, w1);
-  var lower = slideRun(Run(), second, w0);
-  let third = pixels(n, h + 2u, v, c);
-  upper = slideRun(upper, third, w2);
-  lower = slideRun(lower, third, w1);
-  let fourth = pixels(n, h + 3u, v, c);
-  lower = slideRun(lower, fourth, w2);
-  let line = n * params.outHeight + p;
-  storeRun(upper, line, q, c);
-  if (p + 1u < params.outHeight) { storeRun(lower, line + 1u, q, c); }
+  let n = at / vectors / blocks / bands;
+  let p = at / vectors / blocks % bands * params.lines;
+  let count = min(params.lines, params.outHeight - p);
+  let w0 = weightLine(0u, c);
+  let w1 = weightLine(1u, c);
+  let w2 = weightLine(2u, c);
+  let shift = shiftOf(c);
+  var two = Run(); // has two lines of its window
+  var one = Run(); // has one
+  for (var r = 0u; r < count + 2u; r++) {
+    let x = pixels(n, p + r - params.top, q - params.left, c); // a line above the image wraps round and is outside
+    let whole = slideRun(two, x, w2);
+    two = slideRun(one, x, w1);
+    one = slideRun(Run(), x, w0);
+    if (r >= 2u) { storeRun(whole, n * params.outHeight + p + r - 2u, q, c, shift); }
+  }
+}
+
+/// The fifteen pixels that seven neighbouring outputs of stride 2 meet on one line, in two parts.
+struct WidePixels {
+  near: Pixels,
+  x9: vec4f,
+  x10: vec4f,
+  x11: vec4f,
+  x12: vec4f,
+  x13: vec4f,
+  x14: vec4f,
+}
+
+fn widePixels(n: u32, h: u32, v: u32, c: u32) -> WidePixels {
+  let start = (n * params.height + h) * params.width;
+  let inside = h < params.height;
+  return WidePixels(
+    pixels(n, h, v, c),
+    row(inside, start, v + 9u, c),
+    row(inside, start, v + 10u, c),
+    row(inside, start, v + 11u, c),
+    row(inside, start, v + 12u, c),
+    row(inside, start, v + 13u, c),
+    row(inside, start, v + 14u, c),
+  );
+}
+
+fn slideWide(run: Run, x: WidePixels, w: mat3x4f) -> Run {
+  return Run(
+    slide(run.total0, x.near.x0, x.near.x1, x.near.x2, w[0], w[1], w[2]),
+    slide(run.total1, x.near.x2, x.near.x3, x.near.x4, w[0], w[1], w[2]),
+    slide(run.total2, x.near.x4, x.near.x5, x.near.x6, w[0], w[1], w[2]),
+    slide(run.total3, x.near.x6, x.near.x7, x.near.x8, w[0], w[1], w[2]),
+    slide(run.total4, x.near.x8, x.x9, x.x10, w[0], w[1], w[2]),
+    slide(run.total5, x.x10, x.x11, x.x12, w[0], w[1], w[2]),
+    slide(run.total6, x.x12, x.x13, x.x14, w[0], w[1], w[2]),
+  );
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn stride2(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let vectors = params.channels / 4u;
   let blocks = (params.outWidth + 6u) / 7u;
+  let bands = (params.outHeight + params.lines - 1u) / params.lines;
   let at = id.x + id.y * groups.x * WORKGROUP;
-  if (at >= params.batch * params.outHeight * blocks * vectors) { return; }
+  if (at >= params.batch * bands * blocks * vectors) { return; }
   let c = at % vectors;
   let q = at / vectors % blocks * 7u;
-  let line = at / vectors / blocks;
-  let p = line % params.outHeight;
-  let v = q * 2u - params.left;
-  var total0 = vec4f();
-  var total1 = vec4f();
-  var total2 = vec4f();
-  var total3 = vec4f();
-  var total4 = vec4f();
-  var total5 = vec4f();
-  var total6 = vec4f();
-  for (var i = 0u; i < 3u; i++) {
-    let h = p * params.strideY + i - params.top; // below zero it wraps round and fails the test
-    if (h >= params.height) { continue; }
-    let start = (line / params.outHeight * params.height + h) * params.width;
-    let w0 = weight(i, 0u, c);
-    let w1 = weight(i, 1u, c);
-    let w2 = weight(i, 2u, c);
-    let x0 = pixel(start, v, c);
-    let x1 = pixel(start, v + 1u, c);
-    let x2 = pixel(start, v + 2u, c);
-    let x3 = pixel(start, v + 3u, c);
-    let x4 = pixel(start, v + 4u, c);
-    let x5 = pixel(start, v + 5u, c);
-    let x6 = pixel(start, v + 6u, c);
-    let x7 = pixel(start, v + 7u, c);
-    let x8 = pixel(start, v + 8u, c);
-    let x9 = pixel(start, v + 9u, c);
-    let x10 = pixel(start, v + 10u, c);
-    let x11 = pixel(start, v + 11u, c);
-    let x12 = pixel(start, v + 12u, c);
-    let x13 = pixel(start, v + 13u, c);
-    let x14 = pixel(start, v + 14u, c);
-    total0 = slide(total0, x0, x1, x2, w0, w1, w2);
-    total1 = slide(total1, x2, x3, x4, w0, w1, w2);
-    total2 = slide(total2, x4, x5, x6, w0, w1, w2);
-    total3 = slide(total3, x6, x7, x8, w0, w1, w2);
-    total4 = slide(total4, x8, x9, x10, w0, w1, w2);
-    total5 = slide(total5, x10, x11, x12, w0, w1, w2);
-    total6 = slide(total6, x12, x13, x14, w0, w1, w2);
+  let n = at / vectors / blocks / bands;
+  let p = at / vectors / blocks % bands * params.lines;
+  let count = min(params.lines, params.outHeight - p);
+  let w0 = weightLine(0u, c);
+  let w1 = weightLine(1u, c);
+  let w2 = weightLine(2u, c);
+  let shift = shiftOf(c);
+  var run = Run();
+  for (var r = 0u; r < 2u * count + 1u; r++) {
+    let x = widePixels(n, 2u * p + r - params.top, 2u * q - params.left, c);
+    if (r % 2u == 1u) {
+      run = slideWide(run, x, w1);
+    } else {
+      // The last line of one window is the first of the next.
+      let whole = slideWide(run, x, w2);
+      run = slideWide(Run(), x, w0);
+      if (r > 0u) { storeRun(whole, n * params.outHeight + p + r / 2u - 1u, q, c, shift); }
+    }
   }
-  storeRun(Run(total0, total1, total2, total3, total4, total5, total6), line, q, c);
 }
 
 /// A pixel of dy: here `a` has the sizes of the output.
 fn upstream(line: u32, column: u32, c: u32) -> vec4f {
   return select(vec4f(), a[(line + column) * (params.channels / 4u) + c], column < params.outWidth);
-}
-
-/// Writes one pixel of line (n, h) of dx.
-fn storeGradient(total: vec4f, line: u32, v: u32, c: u32) {
-  if (v >= params.width) { return; }
-  let vectors = params.channels / 4u;
-  let row = line * params.width + v;
-  let at = row * vectors + c;
-  result[at] = masked(epilogue(total, c, at), row, c, vectors);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -302,14 +321,15 @@ fn gradientOfStride2(@builtin(global_invocation_id) id: vec3u, @builtin(num_work
     odd3 += d3 * w1;
   }
   let v = 2u * q - params.left;
-  storeGradient(even0, line, v, c);
-  storeGradient(odd0, line, v + 1u, c);
-  storeGradient(even1, line, v + 2u, c);
-  storeGradient(odd1, line, v + 3u, c);
-  storeGradient(even2, line, v + 4u, c);
-  storeGradient(odd2, line, v + 5u, c);
-  storeGradient(even3, line, v + 6u, c);
-  storeGradient(odd3, line, v + 7u, c);
+  let totals = array<vec4f, 8>(even0, odd0, even1, odd1, even2, odd2, even3, odd3);
+  let count = select(8u, min(8u, params.width + params.left - 2u * q), ROLLED == 1u);
+  let shift = shiftOf(c);
+  for (var k = 0u; k < count; k++) {
+    if (v + k < params.width) { // the first may lie before the image: it wraps round
+      let to = line * params.width + v + k;
+      result[to * vectors + c] = masked(epilogue(totals[k], shift, to * vectors + c), to, c, vectors);
+    }
+  }
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -319,8 +339,8 @@ fn weightGradient(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgro
   if (at >= params.splits * vectors) { return; }
   let c = at % vectors;
   let split = at / vectors;
-  let first = split * params.splitLength;
-  let last = min(first + params.splitLength, params.batch * params.outHeight);
+  let first = split * params.lines;
+  let last = min(first + params.lines, params.batch * params.outHeight);
   var total00 = vec4f();
   var total01 = vec4f();
   var total02 = vec4f();

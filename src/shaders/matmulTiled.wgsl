@@ -36,6 +36,7 @@ override RESIDUAL: u32 = 0;   // 1: add residual[m, n] last
 override MASK: u32 = 0;       // 1: then keep what the bits of mask say (bitMasks.wgsl)
 override MASK_ROWS: u32 = 8;  // rows per word of mask
 override MASK_BELOW: u32 = 1; // above 1: writes the bits of 0 < result < the float with these bits, eight rows per word
+override ROLLED: u32 = 0;     // 1: write the tile in a loop that stays one, for drivers that compile a store for each lane
 override WORKGROUP_X: u32 = 8;
 override WORKGROUP_Y: u32 = 8;
 
@@ -51,11 +52,13 @@ fn masked(value: vec4f, row: u32, n: u32, width: u32) -> vec4f {
   let bits = mask[row / MASK_ROWS * width + n] >> (4u * (row % MASK_ROWS));
   return select(vec4f(), value, (vec4u(bits) & lanes) != vec4u());
 }
+
 /// Four bits for the mask of the result.
 fn insideBits(value: vec4f) -> u32 {
   if (MASK_BELOW == 1u) { return 0u; }
   return dot(select(vec4u(), lanes, bitcast<vec4u>(value) - vec4u(1u) < vec4u(MASK_BELOW - 1u)), vec4u(1u));
 }
+
 fn epilogue(total: vec4f, n: u32, at: u32) -> vec4f {
   var value = total;
   if (BIAS == 1u) { value += bias[n]; }
@@ -70,26 +73,47 @@ fn outer(column: vec4f, row: vec4f) -> mat4x4f {
   return mat4x4f(column.x * row, column.y * row, column.z * row, column.w * row);
 }
 
-/// Writes a vector of columns of row m; its bits for the mask.
-fn storeRow(total: vec4f, m: u32, n: u32, width: u32) -> u32 {
-  if (m >= params.rows) { return 0u; }
-  let at = m * width + n;
-  let value = masked(epilogue(total, n, at), m, n, width);
-  y[at] = value;
-  return insideBits(value);
+/// Eight rows of two vectors of columns: rows 0 to 3 (low) and 4 to 7 (high).
+struct Tile {
+  low0: mat4x4f,
+  low1: mat4x4f,
+  high0: mat4x4f,
+  high1: mat4x4f,
 }
 
-fn storeRows(tile: mat4x4f, m: u32, n: u32, width: u32) -> u32 {
-  return storeRow(tile[0], m, n, width) | (storeRow(tile[1], m + 1u, n, width) << 4u)
-    | (storeRow(tile[2], m + 2u, n, width) << 8u) | (storeRow(tile[3], m + 3u, n, width) << 12u);
+/// The tile row by row.
+fn rowsOf(tile: Tile) -> array<vec4f, 16> {
+  return array<vec4f, 16>(
+    tile.low0[0], tile.low1[0], tile.low0[1], tile.low1[1], tile.low0[2], tile.low1[2], tile.low0[3], tile.low1[3],
+    tile.high0[0], tile.high1[0], tile.high0[1], tile.high1[1], tile.high0[2], tile.high1[2], tile.high0[3], tile.high1[3],
+  );
 }
 
-/// Writes eight rows from m on, a multiple of 8, of the vector n of columns.
-fn store(low: mat4x4f, high: mat4x4f, m: u32, n: u32) {
+/// How many vectors of a tile with `rows` rows inside are walked: all, in a loop that a compiler unrolls, or ROLLED only these.
+fn vectorsOf(rows: u32) -> u32 {
+  return select(16u, 2u * min(8u, rows), ROLLED == 1u);
+}
+
+/// Writes the rows from m on of the vectors n and n + WORKGROUP_X of columns.
+fn store(tile: Tile, m: u32, n: u32) {
   let width = params.columns / 4u;
-  if (n >= width) { return; }
-  let bits = storeRows(low, m, n, width) | (storeRows(high, m + 4u, n, width) << 16u);
-  if (MASK_BELOW > 1u) { written[m / 8u * width + n] = bits; }
+  let rows = rowsOf(tile);
+  let count = vectorsOf(params.rows - m);
+  var bits = vec2u();
+  for (var i = 0u; i < count; i++) {
+    let row = m + i / 2u;
+    let column = n + i % 2u * WORKGROUP_X;
+    if (row < params.rows && column < width) {
+      let at = row * width + column;
+      let value = masked(epilogue(rows[i], column, at), row, column, width);
+      y[at] = value;
+      bits |= select(vec2u(insideBits(value), 0u), vec2u(0u, insideBits(value)), i % 2u == 1u) << vec2u(4u * (i / 2u));
+    }
+  }
+  if (MASK_BELOW > 1u) {
+    written[m / 8u * width + n] = bits.x;
+    if (n + WORKGROUP_X < width) { written[m / 8u * width + n + WORKGROUP_X] = bits.y; }
+  }
 }
 
 /// Where the four rows of a from m on begin.
@@ -128,8 +152,7 @@ fn product(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lo
     high0 += outer(high, b0);
     high1 += outer(high, b1);
   }
-  store(low0, high0, m, n);
-  store(low1, high1, m, n + WORKGROUP_X);
+  store(Tile(low0, low1, high0, high1), m, n);
 }
 
 @compute @workgroup_size(WORKGROUP_X, WORKGROUP_Y)
@@ -157,19 +180,19 @@ fn transposedProduct(@builtin(workgroup_id) group: vec3u, @builtin(local_invocat
     high0 += outer(high, b0);
     high1 += outer(high, b1);
   }
-  store(low0, high0, m, n);
-  store(low1, high1, m, n + WORKGROUP_X);
+  store(Tile(low0, low1, high0, high1), m, n);
 }
 
-/// Writes four rows from k on of the vector n of columns of a split's partial sum.
-fn storePartial(tile: mat4x4f, split: u32, k: u32, n: u32) {
+/// Writes the rows from k on of the vectors n and n + WORKGROUP_X of columns of a split's partial sum.
+fn storePartial(tile: Tile, split: u32, k: u32, n: u32) {
   let width = params.columns / 4u;
-  if (n >= width || k >= params.inner) { return; }
-  let at = (split * params.inner + k) * width + n;
-  y[at] = tile[0];
-  y[at + width] = tile[1];
-  y[at + 2u * width] = tile[2];
-  y[at + 3u * width] = tile[3];
+  let rows = rowsOf(tile);
+  let count = vectorsOf(params.inner - k);
+  for (var i = 0u; i < count; i++) {
+    let row = k + i / 2u;
+    let column = n + i % 2u * WORKGROUP_X;
+    if (row < params.inner && column < width) { y[(split * params.inner + row) * width + column] = rows[i]; }
+  }
 }
 
 @compute @workgroup_size(WORKGROUP_X, WORKGROUP_Y)
@@ -197,8 +220,5 @@ fn outerProduct(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_i
     high0 += outer(high, b0);
     high1 += outer(high, b1);
   }
-  storePartial(low0, group.z, k * 4u, n);
-  storePartial(low1, group.z, k * 4u, n + WORKGROUP_X);
-  storePartial(high0, group.z, k * 4u + 4u, n);
-  storePartial(high1, group.z, k * 4u + 4u, n + WORKGROUP_X);
+  storePartial(Tile(low0, low1, high0, high1), group.z, k * 4u, n);
 }

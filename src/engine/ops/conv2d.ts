@@ -3,7 +3,7 @@ import tiledCode from "../../shaders/conv2dTiled.wgsl?raw";
 import { ShapeError } from "../errors.ts";
 import { apply, type Tensor } from "../graph.ts";
 import { flatGrid } from "../kernel.ts";
-import { defineOp, type KernelCall, type Reference, type Shader, type Traits } from "../op.ts";
+import { type AdapterTraits, defineOp, type KernelCall, type Reference, type Shader, type Traits } from "../op.ts";
 import { formatShape, type Shape, sizeOf } from "../types.ts";
 import {
   type ConvCase,
@@ -37,18 +37,19 @@ export const naiveConv2dKernels: Readonly<Record<string, Kernel>> = {
 };
 
 /** The naive call with the tiled kernel over `tiles` invocations. */
-const tiled = (call: KernelCall, tiles: number): KernelCall => ({
+const tiled = (call: KernelCall, tiles: number, { software }: AdapterTraits): KernelCall => ({
   ...call,
   shader: tiledShader,
+  overrides: { ...call.overrides, ROLLED: software ? 1 : 0 },
   grid: flatGrid(tiles),
 });
 
 const forwardKernel: Kernel = (context) => {
   const call = naiveConv2dKernels.conv2d(context);
   const { y } = forwardShapes(context);
-  return y[3] % 4 === 0
-    ? tiled(withMasks(call, context.attributes), y[0] * y[1] * Math.ceil(y[2] / 8) * Math.ceil(y[3] / 8))
-    : call;
+  if (y[3] % 4 !== 0) return call;
+  const tiles = y[0] * y[1] * Math.ceil(y[2] / 8) * Math.ceil(y[3] / 8);
+  return tiled(withMasks(call, context.attributes), tiles, context.adapter);
 };
 
 /** An invocation has eight pixels of a line: whole words where eight divide the line. */
@@ -58,17 +59,15 @@ const inputGradientKernel: Kernel = (context) => {
   const call = naiveConv2dKernels.conv2dInputGradient(context);
   const { x } = gradientShapes(context);
   const across: number = context.attributes.strides[1];
-  return tiled(
-    withMasks(call, context.attributes),
-    x[0] * x[1] * Math.ceil(x[2] / (8 * across)) * across * Math.ceil(x[3] / 4),
-  );
+  const tiles = x[0] * x[1] * Math.ceil(x[2] / (8 * across)) * across * Math.ceil(x[3] / 4);
+  return tiled(withMasks(call, context.attributes), tiles, context.adapter);
 };
 
 const weightPartialKernel: Kernel = (context) => {
   const call = naiveConv2dKernels.conv2dWeightPartial(context);
   const { w, splits } = partialShapes(context);
   if (w[3] % 4 !== 0) return call;
-  return tiled(call, splits * w[0] * Math.ceil((w[1] * w[2]) / 4) * Math.ceil(w[3] / 8));
+  return tiled(call, splits * w[0] * Math.ceil((w[1] * w[2]) / 4) * Math.ceil(w[3] / 8), context.adapter);
 };
 
 /** x [N, H, W, Cin] with w [kh, kw, Cin, Cout] → [N, H', W', Cout]. */

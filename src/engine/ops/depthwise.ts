@@ -3,7 +3,7 @@ import slidingCode from "../../shaders/depthwiseSliding.wgsl?raw";
 import { ShapeError } from "../errors.ts";
 import { apply, type Tensor } from "../graph.ts";
 import { flatGrid } from "../kernel.ts";
-import { defineOp, type KernelCall, type Reference, type Shader, type Traits } from "../op.ts";
+import { type AdapterTraits, defineOp, type KernelCall, type Reference, type Shader, type Traits } from "../op.ts";
 import { formatShape, type Shape, sizeOf } from "../types.ts";
 import {
   type ConvCase,
@@ -35,36 +35,49 @@ export const naiveDepthwiseKernels: Readonly<Record<string, Kernel>> = {
   depthwiseWeightPartial: naiveKernel(shader, "weightGradient", partialShapes),
 };
 
-/** `depthwiseSliding.wgsl` knows 3×3 kernels, strides of 1 or of 2 to the right, and whole vectors of four channels. */
+/** `depthwiseSliding.wgsl` knows 3×3 kernels, equal strides of 1 or 2, and whole vectors of four channels. */
 const slides = (w: Shape, { strides: [down, right] }: Window): boolean =>
-  w[0] === 3 && w[1] === 3 && w[2] % 4 === 0 && (right === 2 || (right === 1 && down === 1));
+  w[0] === 3 && w[1] === 3 && w[2] % 4 === 0 && down === right && right <= 2;
 
 /** The naive call with another kernel and a grid over `pixels` blocks of pixels, each with its vectors of channels. */
-const sliding = (
+function sliding(
   call: KernelCall,
   entryPoint: string,
   channels: number,
   pixels: number,
+  { software }: AdapterTraits,
   overrides: Record<string, number> = {},
-): KernelCall => ({
-  ...call,
-  shader: slidingShader,
-  entryPoint,
-  overrides: { ...call.overrides, ...overrides },
-  grid: flatGrid((pixels * channels) / 4),
-});
+): KernelCall {
+  const workgroup = software ? 16 : 64; // small ones share few bands among the threads of a software adapter
+  return {
+    ...call,
+    shader: slidingShader,
+    entryPoint,
+    overrides: { ...call.overrides, ...overrides, ROLLED: software ? 1 : 0, WORKGROUP: workgroup },
+    grid: flatGrid((pixels * channels) / 4, workgroup),
+  };
+}
 
-/** Blocks of pixels of one invocation: seven neighbouring outputs, on two lines when both strides are 1. */
-const blocksOf = ([batch, height, width]: Shape, lines: number): number =>
-  batch * Math.ceil(height / lines) * Math.ceil(width / 7);
+/** The convolution of images `x` to `y` by bands: on software adapters, which pay for loads, high ones; else enough to fill a GPU. */
+function slidingBands(
+  call: KernelCall,
+  [x, y, w]: readonly [Shape, Shape, Shape],
+  window: Window,
+  adapter: AdapterTraits,
+  overrides: Record<string, number> = {},
+): KernelCall {
+  const lines = Math.min(y[1], adapter.software ? 14 : 4);
+  const blocks = y[0] * Math.ceil(y[1] / lines) * Math.ceil(y[2] / 7);
+  const uniforms = [...geometryWords(x, y, w, window), lines, 0];
+  return sliding({ ...call, uniforms }, `stride${window.strides[1]}`, w[2], blocks, adapter, overrides);
+}
 
 const forwardKernel: Kernel = (context) => {
-  const call = naiveDepthwiseKernels.depthwiseConv2d(context);
-  const { y, w } = forwardShapes(context);
+  const naive = naiveDepthwiseKernels.depthwiseConv2d(context);
+  const { x, y, w } = forwardShapes(context);
   const window = context.attributes as Window;
-  if (!slides(w, window)) return call;
-  const across = window.strides[1];
-  return sliding(withMasks(call, context.attributes), `stride${across}`, w[2], blocksOf(y, across === 1 ? 2 : 1));
+  if (!slides(w, window)) return naive;
+  return slidingBands(withMasks(naive, context.attributes), [x, y, w], window, context.adapter);
 };
 
 const gradientMasks: Traits["masks"] = ({ inputs: [, w], attributes }) =>
@@ -81,11 +94,10 @@ const inputGradientKernel: Kernel = (context) => {
   if (!slides(w, { strides, padding })) return naive;
   const call = withMasks(naive, context.attributes);
   if (strides[1] === 2)
-    return sliding(call, "gradientOfStride2", w[2], x[0] * x[1] * Math.ceil((x[2] + padding[2]) / 8));
+    return sliding(call, "gradientOfStride2", w[2], x[0] * x[1] * Math.ceil((x[2] + padding[2]) / 8), context.adapter);
   // A convolution of dy with the kernel turned round; the padding may be negative, which wraps round in the kernel.
   const turned: Window = { strides, padding: [2 - padding[0], 0, 2 - padding[2], 0] };
-  const uniforms = [...geometryWords(y, x, w, turned), 0, 0];
-  return sliding({ ...call, uniforms }, "stride1", w[2], blocksOf(x, 2), { FLIP: 1 });
+  return slidingBands(call, [y, x, w], turned, context.adapter, { FLIP: 1 });
 };
 
 const weightPartialKernel: Kernel = (context) => {
@@ -93,7 +105,7 @@ const weightPartialKernel: Kernel = (context) => {
   const { w, splits } = partialShapes(context);
   const window = context.attributes as Window;
   if (!slides(w, window)) return call;
-  return sliding(call, "weightGradient", w[2], splits, { STRIDE: window.strides[1] });
+  return sliding(call, "weightGradient", w[2], splits, context.adapter, { STRIDE: window.strides[1] });
 };
 
 /** x [N, H, W, C] with w [kh, kw, C] → [N, H', W', C]. */

@@ -79,7 +79,12 @@ const tiledProduct =
     return {
       ...call,
       shader: tiledShader,
-      overrides: { ...call.overrides, WORKGROUP_X: across, WORKGROUP_Y: down },
+      overrides: {
+        ...call.overrides,
+        ROLLED: context.adapter.software ? 1 : 0,
+        WORKGROUP_X: across,
+        WORKGROUP_Y: down,
+      },
       grid: [Math.ceil(columns / tile / across), Math.ceil(rows / tile / down), 1],
     };
   };
@@ -106,7 +111,7 @@ const tiledOuter: Kernel = (context) => {
   return {
     ...call,
     shader: tiledShader,
-    overrides: { WORKGROUP_X: across, WORKGROUP_Y: down },
+    overrides: { ROLLED: context.adapter.software ? 1 : 0, WORKGROUP_X: across, WORKGROUP_Y: down },
     grid: [Math.ceil(columns / tile / across), Math.ceil(inner / tile / down), context.attributes.splits],
   };
 };

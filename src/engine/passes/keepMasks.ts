@@ -15,8 +15,7 @@ export function keepMasks(graph: Graph): Graph {
   const writers = new Map<Node, number>();
   for (const { inputs, op } of masked) {
     const { node } = inputs[0];
-    if (node.outputs.length === 1 && (supportOf(node)?.writesRows ?? 0) > 0)
-      writers.set(node, op.traits.mask?.below ?? 0);
+    if (canWrite(node)) writers.set(node, op.traits.mask?.below ?? 0);
   }
   const packed = new Map<Tensor, Tensor>();
   const maskOf = (y: Tensor, below: number): Tensor => {
@@ -38,7 +37,7 @@ export function keepMasks(graph: Graph): Graph {
   });
 }
 
-/** The masks that gain: their kernel of the gradient can apply bits, or nothing else needs the activation so late. */
+/** The masks that gain: the kernel of the gradient can apply them, or they cost nothing and let the activation go early. */
 function chooseMasks(graph: Graph, uses: ReadonlyMap<Tensor, number>): Set<Node> {
   const order = nodesOf(graph);
   const position = new Map(order.map((node, index) => [node, index]));
@@ -50,8 +49,7 @@ function chooseMasks(graph: Graph, uses: ReadonlyMap<Tensor, number>): Set<Node>
   const gains = ({ op, inputs: [y, dy] }: Node): boolean => {
     if (!op.traits.mask || !isMaskable(y.type)) return false;
     const isFusable = uses.get(dy) === 1 && supportOf(dy.node) !== null;
-    const isFreed = !y.node.op.traits.source && (lastRead.get(y) ?? 0) < (position.get(dy.node) as number);
-    return isFusable || isFreed;
+    return isFusable || (canWrite(y.node) && (lastRead.get(y) ?? 0) < (position.get(dy.node) as number));
   };
   return new Set(order.filter(gains));
 }
@@ -60,6 +58,8 @@ function supportOf({ op, inputs, outputs, attributes }: Node): MaskSupport | nul
   const types = { inputs: inputs.map(({ type }) => type), outputs: outputs.map(({ type }) => type), attributes };
   return op.traits.masks?.(types) ?? null;
 }
+
+const canWrite = (node: Node): boolean => node.outputs.length === 1 && (supportOf(node)?.writesRows ?? 0) > 0;
 
 /** The node again, with a mask of its result as second output. */
 function writing(node: Node, inputs: readonly Tensor[], below: number): Node {
