@@ -4,7 +4,9 @@ import { type Device, pipelineKey } from "./device.ts";
 import { apply, type Graph, makeNode, type Tensor } from "./graph.ts";
 import type { OpCase, OpEntry } from "./op.ts";
 import { add } from "./ops/binary.ts";
+import { isMaskable } from "./ops/bitMasks.ts";
 import { biasAdd } from "./ops/channel.ts";
+import { relu6Mask } from "./ops/masks.ts";
 import { references } from "./ops/registry.ts";
 import { input, parameter } from "./ops/sources.ts";
 import { relu, relu6 } from "./ops/unary.ts";
@@ -92,7 +94,7 @@ export async function checkOp(device: Device, entry: OpEntry, opCase: OpCase, se
 /** The kernels whose epilogues were checked on a device: once each, because every one is several pipelines to compile. */
 const checkedEpilogues = new WeakMap<Device, Set<string>>();
 
-/** The op with bias, activation and addition fused behind it, against float64; infinite when they are not fused or write astray. */
+/** The op with each stage fused behind it, against float64; infinite when they are not fused or write astray. */
 async function checkEpilogues(
   device: Device,
   { op }: OpEntry,
@@ -107,30 +109,47 @@ async function checkEpilogues(
   checkedEpilogues.set(device, checked);
   if (checked.has(key)) return 0;
   checked.add(key);
+  const main = apply(
+    op,
+    inputs.map(({ shape, dtype }, index) => input(`x${index}`, shape, dtype)),
+    attributes,
+  );
+  const shapes = [main.shape.slice(-1), main.shape, main.shape];
+  const [bias, residual, seen] = caseData({ inputs: shapes.map((shape) => ({ shape, scale: 5 })) }, 23);
+  const own = Object.fromEntries(inputs.map((_, index) => [`x${index}`, feeds[`x${index}`]]));
+  const all = { ...own, bias, residual, seen };
   let worst = 0;
-  for (const activation of [relu, relu6]) {
-    const main = apply(
-      op,
-      inputs.map(({ shape, dtype }, index) => input(`x${index}`, shape, dtype)),
-      attributes,
-    );
-    const shapes = [main.shape.slice(-1), main.shape];
-    const [bias, residual] = caseData({ inputs: shapes.map((shape) => ({ shape })) }, 23);
-    const activated = activation(biasAdd(main, input("bias", shapes[0])));
-    const graph: Graph = { outputs: { y: add(activated, input("residual", shapes[1])) } };
+  for (const { y, dispatches } of epiloguesOf(main)) {
+    const graph: Graph = { outputs: { y } };
     const plan = await compile(device, graph, { poison: true, reuse: false });
     try {
-      const own = Object.fromEntries(inputs.map((_, index) => [`x${index}`, feeds[`x${index}`]]));
-      const { y } = await plan.run({ ...own, bias, residual });
-      const want = runReference(graph, { ...own, bias, residual }, { references }).outputs.y;
-      const isSound = plan.dispatches === 1 && (await plan.strayWrites()) === null;
-      worst = Math.max(worst, isSound ? relativeL2(y, want) : Number.POSITIVE_INFINITY);
+      const used = Object.fromEntries(Object.entries(all).filter(([name]) => plan.options.inputs.has(name)));
+      const got = await plan.run(used);
+      const want = runReference(graph, used, { references }).outputs;
+      const isSound = plan.dispatches === dispatches && (await plan.strayWrites()) === null;
+      worst = Math.max(worst, isSound ? relativeL2(got.y, want.y) : Number.POSITIVE_INFINITY);
     } finally {
       plan.dispose();
       plan.parameters.dispose();
     }
   }
   return worst;
+}
+
+/** What a kernel may take behind it, and in how many dispatches: bias, activation and addition; a mask read, a mask written. */
+function epiloguesOf(main: Tensor): { y: Tensor; dispatches: number }[] {
+  const [bias, residual] = [input("bias", main.shape.slice(-1)), input("residual", main.shape)];
+  const stages = [relu, relu6].map((activation) => ({
+    y: add(activation(biasAdd(main, bias)), residual),
+    dispatches: 1,
+  }));
+  const { op, attributes, inputs, outputs } = main.node;
+  const types = { inputs: inputs.map(({ type }) => type), outputs: outputs.map(({ type }) => type), attributes };
+  const masks = isMaskable(main.type) && op.traits.masks?.(types);
+  if (!masks) return stages;
+  const reading = { y: relu6Mask(input("seen", main.shape), add(main, residual)), dispatches: 2 };
+  const writing = { y: relu6Mask(relu6(biasAdd(main, bias)), residual), dispatches: 2 };
+  return [...stages, reading, ...(masks.writesRows > 0 ? [writing] : [])];
 }
 
 type Feeds = Readonly<Record<string, TypedArray>>;

@@ -18,6 +18,8 @@ export interface CompileOptions {
   readonly memoryBudget?: number;
   /** Folding, sharing and fusion; `false` runs the graph as it was built (the oracle of the optimised plan). */
   readonly optimise?: boolean;
+  /** Keep one bit of a clipped activation for the backward instead of its value where that saves memory or time; no other bit changes. Default true. */
+  readonly bitMasks?: boolean;
   /** For tests: give every value memory of its own, or fill memory with NaN before each run and watch the gaps between values. */
   readonly reuse?: boolean;
   readonly poison?: boolean;
@@ -36,7 +38,10 @@ export async function compile(device: Device, graph: Graph, options: CompileOpti
   const maxBatch = options.maxBatch ?? 1;
   if (!Number.isInteger(maxBatch) || maxBatch < 1)
     throw new GraphError(`maxBatch must be a whole number of at least 1, found ${maxBatch}`);
-  const optimised = runPasses({ ...graph, outputs }, { optimise: options.optimise ?? true });
+  const optimised = runPasses(
+    { ...graph, outputs },
+    { optimise: options.optimise ?? true, bitMasks: options.bitMasks },
+  );
   const plan = new Plan(device, optimised, options.parameters ?? new ParameterStore(device), {
     maxBatch,
     shrinkBatch: options.shrinkBatch ?? false,

@@ -36,6 +36,7 @@ export class Device {
   #pipelines = new Map<string, Promise<GPUComputePipeline>>();
   #layouts = new Map<string, GPUBindGroupLayout>();
   #zeros: GPUBuffer | null = null;
+  #scratch: GPUBuffer | null = null;
 
   private constructor(
     readonly gpu: GPUDevice,
@@ -145,6 +146,12 @@ export class Device {
   get zeros(): GPUBuffer {
     this.#zeros ??= this.gpu.createBuffer({ size: 256, usage: GPUBufferUsage.STORAGE, label: "zeros" });
     return this.#zeros;
+  }
+
+  /** 256 bytes that may be written, bound where an optional result is left out. */
+  get scratch(): GPUBuffer {
+    this.#scratch ??= this.gpu.createBuffer({ size: 256, usage: GPUBufferUsage.STORAGE, label: "scratch" });
+    return this.#scratch;
   }
 
   layout(access: PipelineRequest["access"]): GPUBindGroupLayout {

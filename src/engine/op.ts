@@ -13,8 +13,11 @@ export interface Shader {
 /** A 32-bit word of a kernel's uniform block: a number is a `u32` (negative: `i32`), `{ f32 }` is a float. */
 export type UniformWord = number | { readonly f32: number };
 
-/** What a storage binding of a kernel refers to. `null` binds a small buffer of zeros (an optional operand left out). */
-export type Binding = { readonly input: number } | { readonly output: number } | null;
+/**
+ * What a storage binding of a kernel refers to. `null` binds a small buffer of zeros (an optional operand left out), "scratch" one
+ * that may be written and that nobody reads (an optional result left out).
+ */
+export type Binding = { readonly input: number } | { readonly output: number } | "scratch" | null;
 
 /** One dispatch: which entry point runs, with what specialisation, over which grid, and what it costs. */
 export interface KernelCall {
@@ -57,7 +60,13 @@ export interface GradientContext {
 }
 
 /** The stages that a producing kernel can apply before it writes, in this order. */
-export type EpilogueStage = "bias" | "relu" | "relu6" | "add";
+export type EpilogueStage = "bias" | "relu" | "relu6" | "add" | "mask";
+
+/** A kernel that takes a one-bit mask (`bitMasks.wgsl`) as its last stage, and can write one of its result. */
+export interface MaskSupport {
+  /** Rows per word of the masks that it writes: those of its tiles; 0 when the tiles do not own whole words. */
+  readonly writesRows: number;
+}
 
 /** What passes, the planner and the checks may know of an op. They read these, never its name. */
 export interface Traits {
@@ -75,6 +84,12 @@ export interface Traits {
   readonly epilogue?: { readonly stage: EpilogueStage; readonly operand?: number };
   /** Can apply epilogue stages to its output. */
   readonly acceptsEpilogue?: boolean;
+  /** The kernel that runs for these types knows one-bit masks in its epilogue, or null; see {@link MaskSupport}. */
+  readonly masks?: (context: Omit<KernelContext, "adapter">) => MaskSupport | null;
+  /** Input 1 where 0 < input 0 < the float whose bits are `below`, else 0: the gradient of a clipped activation from its output. */
+  readonly mask?: { readonly below: number };
+  /** Runs as soon as its inputs are there, because it lets one of them go. */
+  readonly early?: boolean;
   /** Linear in input 0 with these weights, whose last axis is the one that a scale of `scales` runs along. */
   readonly linear?: { readonly weights: number; readonly scales: "output" | "input" };
   /** y = x · scale[c] (+ shift[c]) over the last axis; the numbers are input indices. */

@@ -1,6 +1,7 @@
 import { GraphError } from "./errors.ts";
 import { describe, type Graph, type Node, nodesOf, type Tensor } from "./graph.ts";
 import type { EpilogueStage, Reference, ReferenceTensor } from "./op.ts";
+import { applyMaskReference, packMaskReference } from "./ops/bitMasks.ts";
 import { relu6Reference, reluReference } from "./ops/unary.ts";
 import { formatShape, type Shape, sizeOf, typeAtBatch } from "./types.ts";
 
@@ -68,7 +69,21 @@ function evaluate(
   const inputs = node.inputs.map((input) => values.get(input) as ReferenceTensor);
   const outputs = node.outputs.map((output) => typeAtBatch(output.type, batch));
   const plain = reference(inputs.slice(0, op.arity), { attributes, outputs });
-  const results = attributes.epilogue ? [applyEpilogue(plain[0], attributes.epilogue, inputs.slice(op.arity))] : plain;
+  const results = attributes.epilogue
+    ? [applyEpilogue(plain[0], node, inputs.slice(op.arity), outputs[0].shape)]
+    : [...plain];
+  if (attributes.writesMask) {
+    const { rows, below } = attributes.writesMask;
+    results.push(
+      packMaskReference(
+        results[0],
+        outputs[0].shape[outputs[0].shape.length - 1],
+        sizeOf(outputs[1].shape),
+        rows,
+        below,
+      ),
+    );
+  }
   return observe?.(node, results) ?? results;
 }
 
@@ -83,9 +98,11 @@ function feed(feeds: Feeds, name: string, shape: Shape): Float64Array {
 /** The stages that a fused kernel applies before it writes, in float64. */
 function applyEpilogue(
   data: Float64Array,
-  stages: readonly EpilogueStage[],
+  { attributes }: Node,
   operands: readonly ReferenceTensor[],
+  shape: Shape,
 ): Float64Array {
+  const stages: readonly EpilogueStage[] = attributes.epilogue;
   const rest = [...operands];
   const context = { attributes: {}, outputs: [] };
   const clip = (reference: Reference, values: Float64Array): Float64Array =>
@@ -103,6 +120,10 @@ function applyEpilogue(
       case "add": {
         const other = (rest.shift() as ReferenceTensor).data;
         return values.map((value, index) => value + other[index]);
+      }
+      case "mask": {
+        const mask = rest.shift() as ReferenceTensor;
+        return applyMaskReference([{ shape, dtype: "f32", data: values }, mask], { attributes, outputs: [] })[0];
       }
       default:
         return stage satisfies never;

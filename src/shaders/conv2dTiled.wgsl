@@ -10,7 +10,7 @@
 // Binding a is x (forward, weightGradient) or dy (inputGradient); b is w, or dy (weightGradient).
 // Against conv2d.wgsl, on the first layer of MobileNetV2: forward 17, input gradient 6, weight gradient 7 times faster on lavapipe;
 // 9, 5 and 8 times on SwiftShader (docs/decisions/030).
-// Epilogue: y = activation(y + bias[channel]) + residual.
+// Epilogue: y = activation(y + bias[channel]) + residual, then zero where a bit of mask is not set.
 
 struct Params {
   batch: u32,
@@ -40,10 +40,15 @@ struct Params {
 @group(0) @binding(4) var<storage, read> residualVectors: array<vec4f>;
 @group(0) @binding(5) var<storage, read_write> result: array<f32>;
 @group(0) @binding(5) var<storage, read_write> resultVectors: array<vec4f>;
+@group(0) @binding(6) var<storage, read> mask: array<u32>;
+@group(0) @binding(7) var<storage, read_write> written: array<u32>;
 
 override BIAS: u32 = 0;       // 1: add bias[channel]
 override ACTIVATION: u32 = 0; // 1: relu, 2: relu6
 override RESIDUAL: u32 = 0;   // 1: add residual last
+override MASK: u32 = 0;       // 1: then keep what the bits of mask say (bitMasks.wgsl)
+override MASK_ROWS: u32 = 8;  // rows per word of mask
+override MASK_BELOW: u32 = 1; // above 1: writes the bits of 0 < result < the float with these bits, eight pixels per word
 override ROLLED: u32 = 0;     // 1: write the tile in a loop that stays one, for drivers that compile a store for each lane
 override WORKGROUP: u32 = 64;
 
@@ -51,6 +56,21 @@ const steps = vec4u(0u, 1u, 2u, 3u);
 
 fn isNan(value: vec4f) -> vec4<bool> {
   return (bitcast<vec4u>(value) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+}
+
+const lanes = vec4u(1u, 2u, 4u, 8u);
+
+/// Keeps the lanes whose bit is set for this row and vector of columns.
+fn masked(value: vec4f, row: u32, n: u32, width: u32) -> vec4f {
+  if (MASK == 0u) { return value; }
+  let bits = mask[row / MASK_ROWS * width + n] >> (4u * (row % MASK_ROWS));
+  return select(vec4f(), value, (vec4u(bits) & lanes) != vec4u());
+}
+
+/// Four bits for the mask of the result.
+fn insideBits(value: vec4f) -> u32 {
+  if (MASK_BELOW == 1u) { return 0u; }
+  return dot(select(vec4u(), lanes, bitcast<vec4u>(value) - vec4u(1u) < vec4u(MASK_BELOW - 1u)), vec4u(1u));
 }
 
 fn activation(value: vec4f) -> vec4f {
@@ -78,16 +98,26 @@ fn storePixels(low0: mat4x4f, low1: mat4x4f, high0: mat4x4f, high1: mat4x4f, lin
   );
   let start = ROLLED * params.width; // Mesa unrolls a loop that counts an array's elements from zero
   let end = start + select(16u, 2u * min(8u, params.outWidth - q), ROLLED == 1u);
-  for (var k = start; k < end; k++) {
-    let column = q + (k - start) / 2u;
-    let channel = o + (k - start) % 2u;
+  var bits = vec2u();
+  for (var j = start; j < end; j++) {
+    let k = j - start;
+    let column = q + k / 2u;
+    let channel = o + k % 2u;
     if (column >= params.outWidth || channel >= vectors) { continue; }
-    let at = (line * params.outWidth + column) * vectors + channel;
-    var value = pixels[k - start];
+    let row = line * params.outWidth + column;
+    let at = row * vectors + channel;
+    var value = pixels[k];
     if (BIAS == 1u) { value += biasVectors[channel]; }
     value = activation(value);
     if (RESIDUAL == 1u) { value += residualVectors[at]; }
+    value = masked(value, row, channel, vectors);
     resultVectors[at] = value;
+    bits |= select(vec2u(insideBits(value), 0u), vec2u(0u, insideBits(value)), k % 2u == 1u) << vec2u(4u * (k / 2u));
+  }
+  if (MASK_BELOW > 1u) {
+    let word = (line * params.outWidth + q) / 8u * vectors + o;
+    written[word] = bits.x;
+    if (o + 1u < vectors) { written[word + 1u] = bits.y; }
   }
 }
 
@@ -145,6 +175,7 @@ fn storeGradient(total: vec4f, line: u32, v: u32, c: u32) {
   if (RESIDUAL == 1u) {
     value += vec4f(residual[at + channels.x], residual[at + channels.y], residual[at + channels.z], residual[at + channels.w]);
   }
+  value = masked(value, line * params.width + v, c / 4u, params.channels / 4u);
   storeChannel(value.x, at, c);
   storeChannel(value.y, at, c + 1u);
   storeChannel(value.z, at, c + 2u);

@@ -13,7 +13,7 @@
 // naive kernel needs 18. Every line goes through all three lines of the kernel, so the first and last of a band cost
 // multiply-adds in vain.
 // Against depthwise.wgsl: 2 to 40 times faster on lavapipe, 4 to 40 times on SwiftShader (docs/decisions/030).
-// Epilogue: y = activation(y + bias[c]) + residual.
+// Epilogue: y = activation(y + bias[c]) + residual, then zero where a bit of mask is not set.
 
 struct Params {
   batch: u32,
@@ -39,10 +39,15 @@ struct Params {
 @group(0) @binding(3) var<storage, read> bias: array<vec4f>;
 @group(0) @binding(4) var<storage, read> residual: array<vec4f>;
 @group(0) @binding(5) var<storage, read_write> result: array<vec4f>;
+@group(0) @binding(6) var<storage, read> mask: array<u32>;
+@group(0) @binding(7) var<storage, read_write> written: array<u32>;
 
 override BIAS: u32 = 0;       // 1: add bias[c]
 override ACTIVATION: u32 = 0; // 1: relu, 2: relu6
 override RESIDUAL: u32 = 0;   // 1: add residual last
+override MASK: u32 = 0;       // 1: then keep what the bits of mask say (bitMasks.wgsl)
+override MASK_ROWS: u32 = 8;  // rows per word of mask
+override MASK_BELOW: u32 = 1; // above 1: writes the bits of 0 < result < the float with these bits, a run of pixels per word
 override FLIP: u32 = 0;       // 1: turn the kernel round
 override STRIDE: u32 = 1;     // of weightGradient: 1 or 2
 override ROLLED: u32 = 0;     // 1: write pixels in a loop that stays one, for drivers that compile a store for each lane
@@ -50,6 +55,21 @@ override WORKGROUP: u32 = 64;
 
 fn isNan(value: vec4f) -> vec4<bool> {
   return (bitcast<vec4u>(value) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+}
+
+const lanes = vec4u(1u, 2u, 4u, 8u);
+
+/// Keeps the lanes whose bit is set for this row and vector of columns.
+fn masked(value: vec4f, row: u32, n: u32, width: u32) -> vec4f {
+  if (MASK == 0u) { return value; }
+  let bits = mask[row / MASK_ROWS * width + n] >> (4u * (row % MASK_ROWS));
+  return select(vec4f(), value, (vec4u(bits) & lanes) != vec4u());
+}
+
+/// Four bits for the mask of the result.
+fn insideBits(value: vec4f) -> u32 {
+  if (MASK_BELOW == 1u) { return 0u; }
+  return dot(select(vec4u(), lanes, bitcast<vec4u>(value) - vec4u(1u) < vec4u(MASK_BELOW - 1u)), vec4u(1u));
 }
 
 /// The bias of four channels, read once for all pixels.
@@ -100,15 +120,20 @@ struct Run {
 fn storeRun(run: Run, line: u32, q: u32, size: u32, c: u32, shift: vec4f) {
   let totals = array<vec4f, 7>(run.total0, run.total1, run.total2, run.total3, run.total4, run.total5, run.total6);
   let vectors = params.channels / 4u;
+  let first = line * params.outWidth + q;
   let start = ROLLED * params.width; // Mesa unrolls a loop that counts an array's elements from zero
   let end = start + select(size, min(size, params.outWidth - q), ROLLED == 1u);
-  for (var k = start; k < end; k++) {
-    let column = q + k - start;
-    if (column < params.outWidth) {
-      let at = (line * params.outWidth + column) * vectors + c;
-      result[at] = epilogue(totals[k - start], shift, at);
+  var bits = 0u;
+  for (var j = start; j < end; j++) {
+    let k = j - start;
+    if (q + k < params.outWidth) {
+      let at = (first + k) * vectors + c;
+      let value = masked(epilogue(totals[k], shift, at), first + k, c, vectors);
+      result[at] = value;
+      bits |= insideBits(value) << (4u * k);
     }
   }
+  if (MASK_BELOW > 1u) { written[first / size * vectors + c] = bits; }
 }
 
 /// The kernel, line by line.
@@ -287,8 +312,8 @@ fn gradientOfStride2(@builtin(global_invocation_id) id: vec3u, @builtin(num_work
   for (var k = start; k < end; k++) {
     let column = 2u * q + k - start - params.left; // the first may lie before the image: it wraps round
     if (column < params.width) {
-      let to = (line * params.width + column) * vectors + c;
-      result[to] = epilogue(totals[k - start], shift, to);
+      let to = line * params.width + column;
+      result[to * vectors + c] = masked(epilogue(totals[k - start], shift, to * vectors + c), to, c, vectors);
     }
   }
 }

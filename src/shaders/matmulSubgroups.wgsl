@@ -10,7 +10,7 @@
 // rowProduct has no rows to share: a lane computes one vector of columns.
 // Layout as in matmul.wgsl; columns must be multiples of 4, and inner but for outerProduct. Rows and columns past the end are read from the last one and
 // not written. A workgroup is one subgroup.
-// Epilogue: y = activation(y + bias[n]) + residual[m, n].
+// Epilogue: y = activation(y + bias[n]) + residual[m, n], then zero where a bit of mask is not set.
 // Against matmulTiled.wgsl on lavapipe: 1.1 to 2.2 times faster (docs/decisions/034).
 enable subgroups;
 
@@ -28,10 +28,15 @@ struct Params {
 @group(0) @binding(3) var<storage, read> bias: array<vec4f>;
 @group(0) @binding(4) var<storage, read> residual: array<vec4f>;
 @group(0) @binding(5) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(6) var<storage, read> mask: array<u32>;
+@group(0) @binding(7) var<storage, read_write> written: array<u32>;
 
 override BIAS: u32 = 0;       // 1: add bias[n]
 override ACTIVATION: u32 = 0; // 1: relu, 2: relu6
 override RESIDUAL: u32 = 0;   // 1: add residual[m, n] last
+override MASK: u32 = 0;       // 1: then keep what the bits of mask say (bitMasks.wgsl)
+override MASK_ROWS: u32 = 8;  // rows per word of mask
+override MASK_BELOW: u32 = 1; // above 1: writes the bits of 0 < result < the float with these bits, eight rows per word
 override TRANSPOSED: u32 = 0; // of rowProduct, 1: b[n, k]
 
 /// Lanes of a subgroup.
@@ -39,6 +44,21 @@ const lanes = 8u;
 
 fn isNan(value: vec4f) -> vec4<bool> {
   return (bitcast<vec4u>(value) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+}
+
+const columns = vec4u(1u, 2u, 4u, 8u);
+
+/// Keeps the columns whose bit is set for this row and vector of columns.
+fn masked(value: vec4f, row: u32, n: u32) -> vec4f {
+  if (MASK == 0u) { return value; }
+  let bits = mask[row / MASK_ROWS * (params.columns / 4u) + n] >> (4u * (row % MASK_ROWS));
+  return select(vec4f(), value, (vec4u(bits) & columns) != vec4u());
+}
+
+/// Four bits for the mask of the result.
+fn insideBits(value: vec4f) -> u32 {
+  if (MASK_BELOW == 1u) { return 0u; }
+  return dot(select(vec4u(), columns, bitcast<vec4u>(value) - vec4u(1u) < vec4u(MASK_BELOW - 1u)), vec4u(1u));
 }
 
 /// The bias of four columns, read once for all rows.
@@ -119,9 +139,17 @@ fn store(tile: Tile, m: u32, n: u32) {
   let shift = shiftOf(n);
   let end = min(m + 2u * lanes, params.rows) * width;
   var i = 0u;
+  var bits = vec2u(); // of the lower and the upper eight rows
   for (var at = m * width + n; at < end; at += width) {
-    y[at] = epilogue(rows[i], shift, at);
+    let value = masked(epilogue(rows[i], shift, at), m + i, n);
+    y[at] = value;
+    bits |= select(vec2u(insideBits(value), 0u), vec2u(0u, insideBits(value)), i >= 8u) << vec2u(4u * (i % 8u));
     i++;
+  }
+  if (MASK_BELOW > 1u) {
+    let word = m / 8u * width + n;
+    written[word] = bits.x;
+    if (m + 8u < params.rows) { written[word + width] = bits.y; }
   }
 }
 
@@ -184,7 +212,9 @@ fn rowProduct(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_
       total = addTerms(total, aVectors[k / 4u], lines(k, n, width));
     }
   }
-  y[n] = epilogue(total, shiftOf(n), n);
+  let value = masked(epilogue(total, shiftOf(n), n), 0u, n);
+  y[n] = value;
+  if (MASK_BELOW > 1u) { written[n] = insideBits(value); }
 }
 
 /// a[m … m + 3, k]; zeros from row `last` on.

@@ -8,7 +8,7 @@
 // adapters keep indexed arrays in memory.
 // Layout as in matmul.wgsl; columns (and for outerProduct the columns of a) must be multiples of 4. Rows and columns past the
 // end are read from the last one and not written. Neighbours along x take neighbouring vectors of columns.
-// Epilogue: y = activation(y + bias[n]) + residual[m, n].
+// Epilogue: y = activation(y + bias[n]) + residual[m, n], then zero where a bit of mask is not set.
 // WORKGROUP_X × WORKGROUP_Y: invocations along columns and along rows.
 // Against matmul.wgsl: 6 to 44 times faster on lavapipe, 5 to 36 times on SwiftShader (docs/decisions/030).
 
@@ -27,16 +27,36 @@ struct Params {
 @group(0) @binding(3) var<storage, read> bias: array<vec4f>;
 @group(0) @binding(4) var<storage, read> residual: array<vec4f>;
 @group(0) @binding(5) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(6) var<storage, read> mask: array<u32>;
+@group(0) @binding(7) var<storage, read_write> written: array<u32>;
 
 override BIAS: u32 = 0;       // 1: add bias[n]
 override ACTIVATION: u32 = 0; // 1: relu, 2: relu6
 override RESIDUAL: u32 = 0;   // 1: add residual[m, n] last
+override MASK: u32 = 0;       // 1: then keep what the bits of mask say (bitMasks.wgsl)
+override MASK_ROWS: u32 = 8;  // rows per word of mask
+override MASK_BELOW: u32 = 1; // above 1: writes the bits of 0 < result < the float with these bits, eight rows per word
 override ROLLED: u32 = 0;     // 1: write the tile in a loop that stays one, for drivers that compile a store for each lane
 override WORKGROUP_X: u32 = 8;
 override WORKGROUP_Y: u32 = 8;
 
 fn isNan(value: vec4f) -> vec4<bool> {
   return (bitcast<vec4u>(value) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+}
+
+const lanes = vec4u(1u, 2u, 4u, 8u);
+
+/// Keeps the lanes whose bit is set for this row and vector of columns.
+fn masked(value: vec4f, row: u32, n: u32, width: u32) -> vec4f {
+  if (MASK == 0u) { return value; }
+  let bits = mask[row / MASK_ROWS * width + n] >> (4u * (row % MASK_ROWS));
+  return select(vec4f(), value, (vec4u(bits) & lanes) != vec4u());
+}
+
+/// Four bits for the mask of the result.
+fn insideBits(value: vec4f) -> u32 {
+  if (MASK_BELOW == 1u) { return 0u; }
+  return dot(select(vec4u(), lanes, bitcast<vec4u>(value) - vec4u(1u) < vec4u(MASK_BELOW - 1u)), vec4u(1u));
 }
 
 fn epilogue(total: vec4f, n: u32, at: u32) -> vec4f {
@@ -80,14 +100,21 @@ fn store(tile: Tile, m: u32, n: u32) {
   let rows = rowsOf(tile);
   let start = ROLLED * params.columns; // Mesa unrolls a loop that counts an array's elements from zero
   let end = start + vectorsOf(params.rows - m);
+  var bits = vec2u();
   for (var k = start; k < end; k++) {
     let i = k - start;
     let row = m + i / 2u;
     let column = n + i % 2u * WORKGROUP_X;
     if (row < params.rows && column < width) {
       let at = row * width + column;
-      y[at] = epilogue(rows[i], column, at);
+      let value = masked(epilogue(rows[i], column, at), row, column, width);
+      y[at] = value;
+      bits |= select(vec2u(insideBits(value), 0u), vec2u(0u, insideBits(value)), i % 2u == 1u) << vec2u(4u * (i / 2u));
     }
+  }
+  if (MASK_BELOW > 1u) {
+    written[m / 8u * width + n] = bits.x;
+    if (n + WORKGROUP_X < width) { written[m / 8u * width + n + WORKGROUP_X] = bits.y; }
   }
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { gradients } from "../../src/engine/autodiff.ts";
 import { GraphError } from "../../src/engine/errors.ts";
 import { type Graph, labelled, makeNode, Node, nodesOf, type Tensor } from "../../src/engine/graph.ts";
 import { add, addOp, multiply, subtract } from "../../src/engine/ops/binary.ts";
@@ -133,6 +134,47 @@ describe("folding and fusion", () => {
     const once = runPasses(smallMobileNet({ explain: true }).graph, { optimise: true });
     const names = (graph: Graph) => nodesOf(graph).map(({ op }) => op.name);
     expect(names(runPasses(once, { optimise: true }))).toEqual(names(once));
+  });
+});
+
+describe("masking", () => {
+  /** relu6(a · w), and the gradient of its product with v by a. */
+  const network = (width: number) => {
+    const a = input("a", [BATCH, 5, width]);
+    const inner = relu6(matmul(a, parameter("w", [width, width])), "inner");
+    const y = matmul(inner, parameter("v", [width, 8]));
+    return { a, inner, y, gradient: gradients(y, [a])[0] };
+  };
+  const masksOf = (graph: Graph) => nodesOf(graph).filter(({ attributes }) => attributes.writesMask).length;
+
+  it("writes the mask beside the activation and applies it in the kernel of the gradient, without a dispatch", () => {
+    const graph = optimised({ gradient: network(8).gradient });
+    const { main } = schedule(graph);
+    expect(main.map(({ op }) => op.name).sort()).toEqual(["fill", "matmul", "matmulTransposed", "matmulTransposed"]);
+    const [forward] = main.filter(({ op }) => op.name === "matmul");
+    const [product] = main.filter(({ op }) => op.name === "matmulTransposed");
+    expect(forward.attributes.writesMask).toEqual({ rows: 8, below: 0x40c00000 });
+    expect(product.attributes.epilogue).toEqual(["mask"]);
+    expect(product.inputs[2]).toBe(forward.outputs[1]);
+  });
+  it("leaves values alone that have no whole vectors of columns", () => {
+    const graph = optimised({ gradient: network(6).gradient });
+    expect([masksOf(graph), count(graph, "relu6Mask"), count(graph, "packMask")]).toEqual([0, 1, 0]);
+  });
+  it("packs what no kernel can write, as soon as it is there, where the kernel of the gradient applies it", () => {
+    const z = input("z", [BATCH, 8]);
+    const inner = relu6(scale(z, 3));
+    const product = matmul(matmul(inner, parameter("w", [8, 8])), parameter("v", [8, 8]));
+    const graph = optimised({ dz: gradients(product, [z])[0] });
+    const order = schedule(graph).main.map(({ op }) => op.name);
+    expect(order.indexOf("packMask")).toBe(order.indexOf("relu6") + 1);
+    expect([count(graph, "relu6Mask"), count(graph, "applyMask")]).toEqual([0, 0]);
+    const elementwise = optimised({ dz: gradients(scale(inner, 2), [z])[0] });
+    expect([count(elementwise, "relu6Mask"), count(elementwise, "packMask")]).toEqual([1, 0]);
+  });
+  it("can be switched off", () => {
+    const graph = runPasses({ outputs: { g: network(8).gradient } }, { optimise: true, bitMasks: false });
+    expect([masksOf(graph), count(graph, "relu6Mask")]).toEqual([0, 1]);
   });
 });
 

@@ -3,7 +3,7 @@ import tiledCode from "../../shaders/conv2dTiled.wgsl?raw";
 import { ShapeError } from "../errors.ts";
 import { apply, type Tensor } from "../graph.ts";
 import { flatGrid } from "../kernel.ts";
-import { type AdapterTraits, defineOp, type KernelCall, type Reference, type Shader } from "../op.ts";
+import { type AdapterTraits, defineOp, type KernelCall, type Reference, type Shader, type Traits } from "../op.ts";
 import { formatShape, type Shape, sizeOf } from "../types.ts";
 import {
   type ConvCase,
@@ -21,6 +21,7 @@ import {
   unitWindow,
   type Window,
 } from "./convGeometry.ts";
+import { withMasks } from "./epilogue.ts";
 import { matmul } from "./matmul.ts";
 import { sum } from "./reduce.ts";
 import { reshape } from "./reshape.ts";
@@ -46,14 +47,20 @@ const tiled = (call: KernelCall, tiles: number, { software }: AdapterTraits): Ke
 const forwardKernel: Kernel = (context) => {
   const call = naiveConv2dKernels.conv2d(context);
   const { y } = forwardShapes(context);
-  return y[3] % 4 === 0 ? tiled(call, y[0] * y[1] * Math.ceil(y[2] / 8) * Math.ceil(y[3] / 8), context.adapter) : call;
+  if (y[3] % 4 !== 0) return call;
+  const tiles = y[0] * y[1] * Math.ceil(y[2] / 8) * Math.ceil(y[3] / 8);
+  return tiled(withMasks(call, context.attributes), tiles, context.adapter);
 };
+
+/** An invocation has eight pixels of a line: whole words where eight divide the line. */
+const forwardMasks: Traits["masks"] = ({ outputs: [y] }) => ({ writesRows: y.shape[2] % 8 === 0 ? 8 : 0 });
 
 const inputGradientKernel: Kernel = (context) => {
   const call = naiveConv2dKernels.conv2dInputGradient(context);
   const { x } = gradientShapes(context);
   const across: number = context.attributes.strides[1];
-  return tiled(call, x[0] * x[1] * Math.ceil(x[2] / (8 * across)) * across * Math.ceil(x[3] / 4), context.adapter);
+  const tiles = x[0] * x[1] * Math.ceil(x[2] / (8 * across)) * across * Math.ceil(x[3] / 4);
+  return tiled(withMasks(call, context.attributes), tiles, context.adapter);
 };
 
 const weightPartialKernel: Kernel = (context) => {
@@ -79,7 +86,7 @@ export const conv2dOp = defineOp("conv2d", {
     conv2dWeightGradient(x, dy as Tensor, w.shape, attributes as Window),
   ],
   kernel: forwardKernel,
-  traits: { acceptsEpilogue: true, linear: { weights: 1, scales: "output" } },
+  traits: { acceptsEpilogue: true, masks: forwardMasks, linear: { weights: 1, scales: "output" } },
 });
 
 export const conv2dReference: Reference = ([x, w], { attributes, outputs: [y] }) => {
@@ -109,7 +116,7 @@ export const conv2dInputGradientOp = defineOp("conv2dInputGradient", {
     conv2dWeightGradient(dx as Tensor, dy, w.shape, attributes as Window),
   ],
   kernel: inputGradientKernel,
-  traits: { acceptsEpilogue: true, linear: { weights: 1, scales: "input" } },
+  traits: { acceptsEpilogue: true, masks: () => ({ writesRows: 0 }), linear: { weights: 1, scales: "input" } },
 });
 
 export const conv2dInputGradientReference: Reference = ([dy, w], { attributes, outputs: [x] }) => {

@@ -3,7 +3,7 @@ import slidingCode from "../../shaders/depthwiseSliding.wgsl?raw";
 import { ShapeError } from "../errors.ts";
 import { apply, type Tensor } from "../graph.ts";
 import { flatGrid } from "../kernel.ts";
-import { type AdapterTraits, defineOp, type KernelCall, type Reference, type Shader } from "../op.ts";
+import { type AdapterTraits, defineOp, type KernelCall, type Reference, type Shader, type Traits } from "../op.ts";
 import { formatShape, type Shape, sizeOf } from "../types.ts";
 import {
   type ConvCase,
@@ -22,6 +22,7 @@ import {
   unitWindow,
   type Window,
 } from "./convGeometry.ts";
+import { withMasks } from "./epilogue.ts";
 import { sum } from "./reduce.ts";
 
 const shader: Shader = { name: "depthwise", code };
@@ -57,6 +58,9 @@ function sliding(
   };
 }
 
+/** Neighbouring outputs of one invocation. */
+const runOf = ({ strides }: Window): number => (strides[1] === 1 ? 7 : 4);
+
 /** The convolution of images `x` to `y` by bands: on software adapters, which pay for loads, high ones; else enough to fill a GPU. */
 function slidingBands(
   call: KernelCall,
@@ -66,23 +70,34 @@ function slidingBands(
   overrides: Record<string, number> = {},
 ): KernelCall {
   const lines = Math.min(y[1], adapter.software ? 14 : 4);
-  const blocks = y[0] * Math.ceil(y[1] / lines) * Math.ceil(y[2] / (window.strides[1] === 1 ? 7 : 4));
+  const blocks = y[0] * Math.ceil(y[1] / lines) * Math.ceil(y[2] / runOf(window));
   const uniforms = [...geometryWords(x, y, w, window), lines, 0];
   return sliding({ ...call, uniforms }, `stride${window.strides[1]}`, w[2], blocks, adapter, overrides);
 }
 
 const forwardKernel: Kernel = (context) => {
-  const call = naiveDepthwiseKernels.depthwiseConv2d(context);
+  const naive = naiveDepthwiseKernels.depthwiseConv2d(context);
   const { x, y, w } = forwardShapes(context);
   const window = context.attributes as Window;
-  return slides(w, window) ? slidingBands(call, [x, y, w], window, context.adapter) : call;
+  if (!slides(w, window)) return naive;
+  return slidingBands(withMasks(naive, context.attributes), [x, y, w], window, context.adapter);
+};
+
+const gradientMasks: Traits["masks"] = ({ inputs: [, w], attributes }) =>
+  slides(w.shape, attributes as Window) ? { writesRows: 0 } : null;
+
+/** An invocation has a run of pixels of a line: whole words where runs divide the line. */
+const forwardMasks: Traits["masks"] = (context) => {
+  const run = runOf(context.attributes as Window);
+  return gradientMasks(context) && { writesRows: context.outputs[0].shape[2] % run === 0 ? run : 0 };
 };
 
 const inputGradientKernel: Kernel = (context) => {
-  const call = naiveDepthwiseKernels.depthwiseInputGradient(context);
+  const naive = naiveDepthwiseKernels.depthwiseInputGradient(context);
   const { x, y, w } = gradientShapes(context);
   const { strides, padding } = context.attributes as Window;
-  if (!slides(w, { strides, padding })) return call;
+  if (!slides(w, { strides, padding })) return naive;
+  const call = withMasks(naive, context.attributes);
   if (strides[1] === 2)
     return sliding(call, "gradientOfStride2", w[2], x[0] * x[1] * Math.ceil((x[2] + padding[2]) / 8), context.adapter);
   // A convolution of dy with the kernel turned round; the padding may be negative, which wraps round in the kernel.
@@ -114,7 +129,7 @@ export const depthwiseConv2dOp = defineOp("depthwiseConv2d", {
     depthwiseWeightGradient(x, dy as Tensor, w.shape, attributes as Window),
   ],
   kernel: forwardKernel,
-  traits: { acceptsEpilogue: true, linear: { weights: 1, scales: "output" } },
+  traits: { acceptsEpilogue: true, masks: forwardMasks, linear: { weights: 1, scales: "output" } },
 });
 
 export const depthwiseConv2dReference: Reference = ([x, w], { attributes, outputs: [y] }) => {
@@ -141,7 +156,7 @@ export const depthwiseInputGradientOp = defineOp("depthwiseInputGradient", {
     depthwiseWeightGradient(dx as Tensor, dy, w.shape, attributes as Window),
   ],
   kernel: inputGradientKernel,
-  traits: { acceptsEpilogue: true, linear: { weights: 1, scales: "input" } },
+  traits: { acceptsEpilogue: true, masks: gradientMasks, linear: { weights: 1, scales: "input" } },
 });
 
 export const depthwiseInputGradientReference: Reference = ([dy, w], { attributes, outputs: [x] }) => {

@@ -8,7 +8,7 @@ import { flatRung } from "./lanes.ts";
 const shader: Shader = { name: "masks", code };
 
 /** The gradient of a clipped activation: dy where low < y < high, else 0. Reads the output y, so the input can be freed early. */
-const defineMask = (name: string, inside: (y: number) => boolean) => {
+const defineMask = (name: string, inside: (y: number) => boolean, below: number) => {
   const op = defineOp(name, {
     arity: 2,
     infer: ([y, dy]) => {
@@ -22,6 +22,7 @@ const defineMask = (name: string, inside: (y: number) => boolean) => {
       const { items, ...rung } = flatRung(name, shape, adapter);
       return { shader, ...rung, uniforms: [items], flops: count, bytes: 12 * count };
     },
+    traits: { mask: { below } },
   });
   const reference: Reference = ([y, dy]: readonly ReferenceTensor[]) => [
     dy.data.map((value, index) => (inside(y.data[index]) ? value : 0)),
@@ -29,8 +30,8 @@ const defineMask = (name: string, inside: (y: number) => boolean) => {
   return { op, reference };
 };
 
-const reluMaskParts = defineMask("reluMask", (y) => y > 0);
-const relu6MaskParts = defineMask("relu6Mask", (y) => y > 0 && y < 6);
+const reluMaskParts = defineMask("reluMask", (y) => y > 0, 0x7f800001);
+const relu6MaskParts = defineMask("relu6Mask", (y) => y > 0 && y < 6, 0x40c00000);
 
 export const reluMaskOp = reluMaskParts.op;
 export const reluMaskReference = reluMaskParts.reference;

@@ -9,12 +9,13 @@ import {
   defineOp,
   type KernelCall,
   type KernelContext,
+  type MaskSupport,
   type OpCase,
   type Reference,
   type Shader,
 } from "../op.ts";
 import { BATCH, formatShape, formatType, hasBatch, type Shape, sizeOf, type TensorType } from "../types.ts";
-import { epilogueBindings, epilogueOverrides } from "./epilogue.ts";
+import { epilogueBindings, epilogueOverrides, withMasks } from "./epilogue.ts";
 import { sum } from "./reduce.ts";
 
 const shader: Shader = { name: "matmul", code };
@@ -58,6 +59,7 @@ const naiveProduct =
 
 /** The tile of one invocation of `matmulTiled.wgsl`. */
 const tile = 8;
+const tileMasks = (): MaskSupport => ({ writesRows: tile });
 
 /** Invocations along columns and rows: as many neighbours along the columns as leave none idle. */
 function workgroupOf(columns: number, adapter: AdapterTraits): [number, number] {
@@ -82,9 +84,10 @@ const fastProduct =
   (entryPoint: string): Kernel =>
   (context) => {
     const { adapter } = context;
-    const call = naiveProduct(entryPoint)(context);
+    const naive = naiveProduct(entryPoint)(context);
     const { rows, inner, columns } = productSizes(context);
-    if (columns % 4 !== 0 || rows === 0) return call;
+    if (columns % 4 !== 0 || rows === 0) return naive;
+    const call = withMasks(naive, context.attributes);
     if (inner % 4 === 0 && sharesLoads(adapter)) {
       const grid = [...subgroupGrid(rows, columns), 1] as const;
       if (rows > 1) return { ...call, shader: subgroupsShader, grid };
@@ -175,7 +178,7 @@ export const matmulOp = defineOp("matmul", {
   },
   gradient: ({ inputs: [a, b], upstream: [dy] }) => [matmulTransposed(dy as Tensor, b), matmulOuter(a, dy as Tensor)],
   kernel: fastProduct("product"),
-  traits: { acceptsEpilogue: true, linear: { weights: 1, scales: "output" } },
+  traits: { acceptsEpilogue: true, masks: tileMasks, linear: { weights: 1, scales: "output" } },
 });
 export const matmulReference = productReference(false);
 export const matmulCases: OpCase[] = sizes.map(([m, k, n]) => ({ inputs: [{ shape: [m, k] }, { shape: [k, n] }] }));
@@ -193,7 +196,7 @@ export const matmulTransposedOp = defineOp("matmulTransposed", {
   },
   gradient: ({ inputs: [a, b], upstream: [dy] }) => [matmul(dy as Tensor, b), matmulOuter(dy as Tensor, a)],
   kernel: fastProduct("transposedProduct"),
-  traits: { acceptsEpilogue: true, linear: { weights: 1, scales: "input" } },
+  traits: { acceptsEpilogue: true, masks: tileMasks, linear: { weights: 1, scales: "input" } },
 });
 export const matmulTransposedReference = productReference(true);
 export const matmulTransposedCases: OpCase[] = sizes.map(([m, k, n]) => ({

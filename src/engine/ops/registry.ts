@@ -2,6 +2,7 @@ import type { OpEntry, Reference } from "../op.ts";
 import * as affine from "./affine.ts";
 import * as batchNormTraining from "./batchNormTraining.ts";
 import * as binary from "./binary.ts";
+import * as bitMasks from "./bitMasks.ts";
 import * as cast from "./cast.ts";
 import * as channel from "./channel.ts";
 import * as conv2d from "./conv2d.ts";
@@ -35,6 +36,8 @@ export const registry: readonly OpEntry[] = [
   { op: unary.expOp, reference: unary.expReference, cases: unary.expCases },
   { op: masks.reluMaskOp, reference: masks.reluMaskReference, cases: masks.maskCases },
   { op: masks.relu6MaskOp, reference: masks.relu6MaskReference, cases: masks.maskCases },
+  { op: bitMasks.packMaskOp, reference: bitMasks.packReference, cases: bitMasks.packMaskCases },
+  { op: bitMasks.applyMaskOp, reference: bitMasks.applyMaskReference, cases: bitMasks.applyMaskCases },
   { op: binary.addOp, reference: binary.addReference, cases: binary.binaryCases },
   { op: binary.subtractOp, reference: binary.subtractReference, cases: binary.binaryCases },
   { op: binary.multiplyOp, reference: binary.multiplyReference, cases: binary.binaryCases },

@@ -1,20 +1,31 @@
 import type { Graph } from "../graph.ts";
 import { foldChannelAffine } from "./foldChannelAffine.ts";
 import { fuseEpilogues } from "./fuseEpilogues.ts";
+import { keepMasks } from "./keepMasks.ts";
 import { lower } from "./lower.ts";
 import { shareCommon } from "./shareCommon.ts";
 import { validate } from "./validate.ts";
 
-const passes: readonly (readonly [string, (graph: Graph) => Graph])[] = [
-  ["lowering", lower],
-  ["folding", foldChannelAffine],
-  ["sharing", shareCommon],
-  ["fusion", fuseEpilogues],
+export interface PassOptions {
+  /** All but the lowering. */
+  readonly optimise: boolean;
+  /** Keep one bit of a clipped activation instead of its value where that saves memory or time. Default true. */
+  readonly bitMasks?: boolean;
+}
+
+type Pass = readonly [name: string, pass: (graph: Graph) => Graph, isWanted: (options: PassOptions) => boolean];
+
+const passes: readonly Pass[] = [
+  ["lowering", lower, () => true],
+  ["folding", foldChannelAffine, ({ optimise }) => optimise],
+  ["sharing", shareCommon, ({ optimise }) => optimise],
+  ["fusion", fuseEpilogues, ({ optimise }) => optimise],
+  ["masking", keepMasks, ({ optimise, bitMasks = true }) => optimise && bitMasks],
 ];
 
 /** What a graph goes through before it is planned; its rules are checked after each pass. `optimise: false` only lowers it. */
-export function runPasses(graph: Graph, { optimise }: { optimise: boolean }): Graph {
+export function runPasses(graph: Graph, options: PassOptions): Graph {
   let current = validate(graph, "building");
-  for (const [name, pass] of passes) if (optimise || pass === lower) current = validate(pass(current), name);
+  for (const [name, pass, isWanted] of passes) if (isWanted(options)) current = validate(pass(current), name);
   return current;
 }

@@ -1,5 +1,6 @@
 import { GraphError } from "../errors.ts";
 import { describe, type Graph, type Node, nodesOf, storageOf } from "../graph.ts";
+import { maskType } from "../ops/bitMasks.ts";
 import { formatType, hasBatch, sameShape } from "../types.ts";
 
 /** Checks the rules that every pass must keep; `after` names the pass in the message. */
@@ -36,12 +37,11 @@ export function validate(graph: Graph, after: string): Graph {
 }
 
 function checkTypes(node: Node, fail: (node: Node, rule: string) => never): void {
-  const inferred = node.op.infer(
-    node.inputs.slice(0, node.op.arity).map((input) => input.type),
-    node.attributes,
-  );
+  const inputs = node.inputs.slice(0, node.op.arity).map((input) => input.type);
+  const inferred = [...node.op.infer(inputs, node.attributes)];
+  if (node.attributes.writesMask) inferred.push(maskType(inferred[0], node.attributes.writesMask.rows));
   const stages: readonly string[] = node.attributes.epilogue ?? [];
-  const operands = stages.filter((stage) => stage === "bias" || stage === "add").length;
+  const operands = stages.filter((stage) => ["bias", "add", "mask"].includes(stage)).length;
   if (node.inputs.length !== node.op.arity + operands)
     fail(node, `expected ${node.op.arity + operands} inputs, found ${node.inputs.length}`);
   if (inferred.length !== node.outputs.length)

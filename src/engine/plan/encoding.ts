@@ -99,7 +99,7 @@ export class Encoding {
       ];
       const updated = node.op.traits.updates ?? [];
       const access = bindings.map((binding) =>
-        binding && ("output" in binding || updated.includes(binding.input))
+        binding && (binding === "scratch" || "output" in binding || updated.includes(binding.input))
           ? ("storage" as const)
           : ("read-only-storage" as const),
       );
@@ -137,6 +137,7 @@ function resourceOf(
   rangeOf: (tensor: Tensor) => BufferRange,
 ): GPUBufferBinding {
   if (!binding) return { buffer: device.zeros };
+  if (binding === "scratch") return { buffer: device.scratch };
   const tensor = "input" in binding ? node.inputs[binding.input] : node.outputs[binding.output];
   if (!tensor)
     throw new GraphError(`${describe(node)}: its kernel binds ${JSON.stringify(binding)}, which does not exist`);

@@ -19,7 +19,7 @@ export function explainPlan(
     const output = node.outputs[0];
     const place = output && storage.get(output);
     const where = place?.kind === "slab" ? `slab ${place.slab} + ${place.offset}` : "in place";
-    const stages: string[] = node.attributes.epilogue ?? [];
+    const stages: string[] = [...(node.attributes.epilogue ?? []), ...(node.attributes.writesMask ? ["bits"] : [])];
     lines.push(
       [
         String(index).padStart(4),

@@ -15,7 +15,7 @@ export interface Schedule {
 export function schedule(graph: Graph): Schedule {
   const order = nodesOf(graph);
   const varying = varyingNodes(graph);
-  const computed = order.filter(({ op }) => !op.traits.source && !op.traits.view && !op.traits.updates);
+  const computed = advanceEarly(order.filter(({ op }) => !op.traits.source && !op.traits.view && !op.traits.updates));
   // A node without inputs (a fill) is cheaper to run again than to keep, unless the prologue itself reads it.
   const isFree = (node: Node): boolean => node.inputs.length === 0;
   const kept = new Set(computed.filter((node) => !varying.has(node) && !isFree(node)));
@@ -31,6 +31,17 @@ export function schedule(graph: Graph): Schedule {
     ),
     storageOf,
   };
+}
+
+/** Nodes that say so go right behind the last of their inputs. */
+function advanceEarly(order: readonly Node[]): Node[] {
+  const result = order.filter(({ op }) => !op.traits.early);
+  for (const node of order) {
+    if (!node.op.traits.early) continue;
+    const inputs = new Set(node.inputs.map((input) => storageOf(input).node));
+    result.splice(result.findLastIndex((other) => inputs.has(other)) + 1, 0, node);
+  }
+  return result;
 }
 
 /** What a value is stored in: parameters by name, because two nodes may stand for one. */
