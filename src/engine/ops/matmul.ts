@@ -4,7 +4,7 @@ import { ShapeError } from "../errors.ts";
 import { apply, type Tensor } from "../graph.ts";
 import { flatGrid } from "../kernel.ts";
 import {
-  type AdapterTraits,
+  type Choice,
   defineOp,
   type KernelCall,
   type KernelContext,
@@ -60,13 +60,24 @@ const tile = 8;
 const tileMasks = (): MaskSupport => ({ writesRows: tile });
 
 /** Invocations along columns and rows: as many neighbours along the columns as leave none idle. */
-function workgroupOf(columns: number, adapter: AdapterTraits): [number, number] {
+function workgroupOf(columns: number, { adapter, choice }: KernelContext): [number, number] {
+  if (choice) return [choice.across, choice.down];
   const invocations = adapter.software ? 32 : 64;
   const tiles = Math.ceil(columns / tile);
   const candidates = adapter.software ? [4, 2, 1] : [8, 4, 2, 1];
   const across = candidates.find((size) => tiles % size === 0) as number;
   return [across, invocations / across];
 }
+
+/** Neighbours along columns and rows, as many columns as there are at most. */
+const candidates = ({ outputs: [y], adapter }: KernelContext): Choice[] =>
+  lastOf(y.shape) % 4 !== 0
+    ? []
+    : [32, 64, 128].flatMap((invocations) =>
+        [1, 2, 4, 8]
+          .filter((across) => invocations <= adapter.maxInvocations && 8 * across < 2 * lastOf(y.shape))
+          .map((across) => ({ across, down: invocations / across })),
+      );
 
 const tiledProduct =
   (entryPoint: string): Kernel =>
@@ -75,7 +86,7 @@ const tiledProduct =
     const { rows, columns } = productSizes(context);
     if (columns % 4 !== 0 || rows === 0) return naive;
     const call = withMasks(naive, context.attributes);
-    const [across, down] = workgroupOf(columns, context.adapter);
+    const [across, down] = workgroupOf(columns, context);
     return {
       ...call,
       shader: tiledShader,
@@ -107,7 +118,7 @@ const tiledOuter: Kernel = (context) => {
   const call = naiveOuter(context);
   const [inner, columns] = context.inputs.map(({ shape }) => lastOf(shape));
   if (inner % 4 !== 0 || columns % 4 !== 0) return call;
-  const [across, down] = workgroupOf(columns, context.adapter);
+  const [across, down] = workgroupOf(columns, context);
   return {
     ...call,
     shader: tiledShader,
@@ -160,6 +171,7 @@ export const matmulOp = defineOp("matmul", {
   },
   gradient: ({ inputs: [a, b], upstream: [dy] }) => [matmulTransposed(dy as Tensor, b), matmulOuter(a, dy as Tensor)],
   kernel: tiledProduct("product"),
+  candidates,
   traits: { acceptsEpilogue: true, masks: tileMasks, linear: { weights: 1, scales: "output" } },
 });
 export const matmulReference = productReference(false);
@@ -178,6 +190,7 @@ export const matmulTransposedOp = defineOp("matmulTransposed", {
   },
   gradient: ({ inputs: [a, b], upstream: [dy] }) => [matmul(dy as Tensor, b), matmulOuter(dy as Tensor, a)],
   kernel: tiledProduct("transposedProduct"),
+  candidates,
   traits: { acceptsEpilogue: true, masks: tileMasks, linear: { weights: 1, scales: "input" } },
 });
 export const matmulTransposedReference = productReference(true);
@@ -190,6 +203,7 @@ export const matmulOuterPartialOp = defineOp("matmulOuterPartial", {
   arity: 2,
   infer: ([a, b], { splits }) => [{ dtype: "f32", shape: [splits, lastOf(a.shape), lastOf(b.shape)] }],
   kernel: tiledOuter,
+  candidates: (context) => (lastOf(context.inputs[0].shape) % 4 === 0 ? candidates(context) : []),
   traits: { couplesBatch: true },
 });
 export const matmulOuterPartialReference: Reference = ([a, b], { attributes: { splits } }) => {
@@ -208,6 +222,7 @@ export const matmulOuterPartialReference: Reference = ([a, b], { attributes: { s
 export const matmulOuterPartialCases: OpCase[] = [
   { inputs: [{ shape: [33, 5] }, { shape: [33, 7] }], attributes: { splits: 4 } },
   { inputs: [{ shape: [3, 11, 9] }, { shape: [3, 11, 12] }], attributes: { splits: 1 } },
+  { inputs: [{ shape: [2, 17, 20] }, { shape: [2, 17, 12] }], attributes: { splits: 3 } },
 ];
 
 /** aᵀ·b over all leading axes: a [..., K], b [..., M] → [K, M]: the weight gradient of `matmul`. */
