@@ -27,6 +27,8 @@ export interface PipelineRequest {
  */
 export class Device {
   readonly traits: AdapterTraits;
+  /** Resolves when the device is lost, with why: `destroyed` by the host, or `unknown`. What ran on it fails with DeviceLostError. */
+  readonly lost: Promise<{ readonly reason: string; readonly message: string }>;
   /** Measured choices for plans that are compiled from now on; see `tuning.ts`. Without them the kernels choose by themselves. */
   tuning: Tuning | null = null;
   /** Bytes of all buffers that are alive. */
@@ -55,8 +57,9 @@ export class Device {
       event.preventDefault();
       this.#reported.push((event as GPUUncapturedErrorEvent).error);
     });
-    gpu.lost.then((info) => {
+    this.lost = gpu.lost.then((info) => {
       this.#lost = info;
+      return { reason: info.reason, message: info.message };
     });
   }
 
