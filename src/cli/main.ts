@@ -20,6 +20,7 @@ const commands: Registry = {
   data: () => import("./commands/data.ts"),
   doctor: () => import("./commands/doctor.ts"),
   kernels: () => import("./commands/kernels.ts"),
+  tune: () => import("./commands/tune.ts"),
   verify: () => import("./commands/verify.ts"),
   augment: () => import("./commands/augment.ts"),
   "augment-verify": () => import("./commands/augmentVerify.ts"),

@@ -7,6 +7,7 @@ import { add } from "./ops/binary.ts";
 import { isMaskable } from "./ops/bitMasks.ts";
 import { biasAdd } from "./ops/channel.ts";
 import { relu6Mask } from "./ops/masks.ts";
+import { matmul } from "./ops/matmul.ts";
 import { references } from "./ops/registry.ts";
 import { input, parameter } from "./ops/sources.ts";
 import { relu, relu6 } from "./ops/unary.ts";
@@ -114,20 +115,19 @@ async function checkEpilogues(
     inputs.map(({ shape, dtype }, index) => input(`x${index}`, shape, dtype)),
     attributes,
   );
-  const shapes = [main.shape.slice(-1), main.shape, main.shape];
-  const [bias, residual, seen] = caseData({ inputs: shapes.map((shape) => ({ shape, scale: 5 })) }, 23);
-  const own = Object.fromEntries(inputs.map((_, index) => [`x${index}`, feeds[`x${index}`]]));
-  const all = { ...own, bias, residual, seen };
+  const extras = epilogueFeeds(main.shape);
+  const all = { ...Object.fromEntries(inputs.map((_, index) => [`x${index}`, feeds[`x${index}`]])), ...extras };
   let worst = 0;
-  for (const { y, dispatches } of epiloguesOf(main)) {
-    const graph: Graph = { outputs: { y } };
+  for (const { outputs, dispatches } of epiloguesOf(main)) {
+    const graph: Graph = { outputs };
     const plan = await compile(device, graph, { poison: true, reuse: false });
     try {
       const used = Object.fromEntries(Object.entries(all).filter(([name]) => plan.options.inputs.has(name)));
       const got = await plan.run(used);
       const want = runReference(graph, used, { references }).outputs;
       const isSound = plan.dispatches === dispatches && (await plan.strayWrites()) === null;
-      worst = Math.max(worst, isSound ? relativeL2(got.y, want.y) : Number.POSITIVE_INFINITY);
+      const distances = Object.keys(want).map((name) => relativeL2(got[name], want[name]));
+      worst = Math.max(worst, ...(isSound ? distances : [Number.POSITIVE_INFINITY]));
     } finally {
       plan.dispose();
       plan.parameters.dispose();
@@ -136,20 +136,37 @@ async function checkEpilogues(
   return worst;
 }
 
-/** What a kernel may take behind it, and in how many dispatches: bias, activation and addition; a mask read, a mask written. */
-function epiloguesOf(main: Tensor): { y: Tensor; dispatches: number }[] {
-  const [bias, residual] = [input("bias", main.shape.slice(-1)), input("residual", main.shape)];
-  const stages = [relu, relu6].map((activation) => ({
-    y: add(activation(biasAdd(main, bias)), residual),
-    dispatches: 1,
-  }));
+/** Operands of the stages for a result of this shape. */
+function epilogueFeeds(shape: readonly number[]): Feeds {
+  const channels = shape[shape.length - 1];
+  const shapes = { bias: [channels], residual: shape, seen: shape, mixing: [channels, channels] };
+  const data = caseData({ inputs: Object.values(shapes).map((one) => ({ shape: one, scale: 5 })) }, 23);
+  return Object.fromEntries(Object.keys(shapes).map((name, index) => [name, data[index]]));
+}
+
+interface Epilogue {
+  readonly outputs: Record<string, Tensor>;
+  /** Fewer than its nodes, when all stages are fused. */
+  readonly dispatches: number;
+}
+
+/** What a kernel may take behind it: bias, either activation and an addition, and where it knows them a mask read and one written. */
+function epiloguesOf(main: Tensor): Epilogue[] {
+  const biased = biasAdd(main, input("bias", main.shape.slice(-1)));
+  const residual = input("residual", main.shape);
+  const [first, second] = [add(relu(biased), residual), relu6(biased)];
   const { op, attributes, inputs, outputs } = main.node;
   const types = { inputs: inputs.map(({ type }) => type), outputs: outputs.map(({ type }) => type), attributes };
-  const masks = isMaskable(main.type) && op.traits.masks?.(types);
-  if (!masks) return stages;
-  const reading = { y: relu6Mask(input("seen", main.shape), add(main, residual)), dispatches: 2 };
-  const writing = { y: relu6Mask(relu6(biasAdd(main, bias)), residual), dispatches: 2 };
-  return [...stages, reading, ...(masks.writesRows > 0 ? [writing] : [])];
+  const masks = (isMaskable(main.type) && op.traits.masks?.(types)) || null;
+  const mixed = matmul(residual, input("mixing", [...main.shape.slice(-1), ...main.shape.slice(-1)]));
+  return [
+    masks
+      ? { outputs: { y: relu6Mask(input("seen", main.shape), first) }, dispatches: 2 }
+      : { outputs: { y: first }, dispatches: 1 },
+    masks && masks.writesRows > 0
+      ? { outputs: { y: second, g: relu6Mask(second, mixed) }, dispatches: 2 }
+      : { outputs: { y: add(second, residual) }, dispatches: 1 },
+  ];
 }
 
 type Feeds = Readonly<Record<string, TypedArray>>;

@@ -4,6 +4,7 @@ import { findLabel, type Graph, inputsOf } from "./graph.ts";
 import { ParameterStore } from "./parameters.ts";
 import { runPasses } from "./passes/index.ts";
 import { Plan } from "./plan/plan.ts";
+import type { Tuning } from "./tuning.ts";
 
 export interface CompileOptions {
   /** Where the graph's parameters live; shared between plans. */
@@ -20,6 +21,8 @@ export interface CompileOptions {
   readonly optimise?: boolean;
   /** Keep one bit of a clipped activation for the backward instead of its value where that saves memory or time; no other bit changes. Default true. */
   readonly bitMasks?: boolean;
+  /** Workgroups and tiles to use; by default those of the device. */
+  readonly tuning?: Tuning | null;
   /** For tests: give every value memory of its own, or fill memory with NaN before each run and watch the gaps between values. */
   readonly reuse?: boolean;
   readonly poison?: boolean;
@@ -48,6 +51,7 @@ export async function compile(device: Device, graph: Graph, options: CompileOpti
     memoryBudget: options.memoryBudget ?? 2 * 2 ** 30,
     reuse: options.reuse ?? true,
     poison: options.poison ?? false,
+    tuning: options.tuning === undefined ? device.tuning : options.tuning,
     inputs: inputsOf({ ...graph, outputs }),
   });
   try {

@@ -1,5 +1,7 @@
 import { DeviceError, DeviceLostError, LimitError } from "./errors.ts";
+
 import type { AdapterTraits, KernelCall, Shader } from "./op.ts";
+import type { Tuning } from "./tuning.ts";
 
 /** Limits worth asking for where the adapter has more than the default. */
 const wantedLimits = [
@@ -27,6 +29,8 @@ export class Device {
   readonly traits: AdapterTraits;
   /** Resolves when the device is lost, with why: `destroyed` by the host, or `unknown`. What ran on it fails with DeviceLostError. */
   readonly lost: Promise<{ readonly reason: string; readonly message: string }>;
+  /** Measured choices for plans that are compiled from now on; see `tuning.ts`. Without them the kernels choose by themselves. */
+  tuning: Tuning | null = null;
   /** Bytes of all buffers that are alive. */
   liveBytes = 0;
   liveBuffers = 0;

@@ -44,11 +44,16 @@ export interface AdapterTraits {
   readonly float16: boolean;
 }
 
+/** A workgroup or tile that a kernel can be given instead of its own, by names that the op knows. It changes times, never a bit. */
+export type Choice = Readonly<Record<string, number>>;
+
 export interface KernelContext {
   readonly inputs: readonly TensorType[];
   readonly outputs: readonly TensorType[];
   readonly attributes: Attributes;
   readonly adapter: AdapterTraits;
+  /** One of the op's candidates; left out, the kernel chooses by shapes and adapter. */
+  readonly choice?: Choice;
 }
 
 export interface GradientContext {
@@ -85,7 +90,7 @@ export interface Traits {
   /** Can apply epilogue stages to its output. */
   readonly acceptsEpilogue?: boolean;
   /** The kernel that runs for these types knows one-bit masks in its epilogue, or null; see {@link MaskSupport}. */
-  readonly masks?: (context: Omit<KernelContext, "adapter">) => MaskSupport | null;
+  readonly masks?: (context: Omit<KernelContext, "adapter" | "choice">) => MaskSupport | null;
   /** Input 1 where 0 < input 0 < the float whose bits are `below`, else 0: the gradient of a clipped activation from its output. */
   readonly mask?: { readonly below: number };
   /** Runs as soon as its inputs are there, because it lets one of them go. */
@@ -104,6 +109,8 @@ export interface Op {
   readonly gradient?: (context: GradientContext) => readonly (Tensor | null)[];
   /** The dispatch that computes the outputs. */
   readonly kernel?: (context: KernelContext) => KernelCall;
+  /** What the kernel may be given instead of its own workgroup and tile: the same bits at another speed, for a tuner to time. */
+  readonly candidates?: (context: KernelContext) => readonly Choice[];
   /** Or: the same value in terms of other ops, expanded when a graph is compiled. */
   readonly lower?: (inputs: readonly Tensor[], attributes: Attributes) => readonly Tensor[];
   readonly traits: Traits;

@@ -1,10 +1,12 @@
 import { UsageError } from "../../engine/errors.ts";
 import type { Shader } from "../../engine/op.ts";
 import { measureRoofline } from "../../engine/roofline.ts";
-import { columns, defineCommand } from "../command.ts";
+import { type CommandContext, columns, defineCommand } from "../command.ts";
 import { withDevice } from "../device.ts";
+import { parseAttributes, parseShapes } from "../kernels/alone.ts";
 import { catalogue } from "../kernels/catalogue.ts";
 import { measureSubject, openSubject, type Specialisation, type Subject } from "../kernels/measure.ts";
+import { runKernel, watchKernel } from "../kernels/run.ts";
 import { entryPointsOf, headerOf, specialise } from "../kernels/source.ts";
 import { headerText, kernelTable, layerTable, rooflineText, specialisationText, totalsText } from "../kernels/text.ts";
 import { suggestion } from "../options.ts";
@@ -58,24 +60,70 @@ function listShaders() {
   }));
 }
 
+interface RunArguments {
+  readonly shape?: string;
+  readonly attributes?: string;
+  readonly watch: boolean;
+  readonly shaders?: string;
+}
+
+function refuseRunOptions(options: RunArguments): void {
+  const given = Object.entries(options).find(([, value]) => value !== undefined && value !== false);
+  if (given) throw new UsageError(`--${given[0]} belongs to tepal kernels run NAME; --help shows it`);
+}
+
+/** `tepal kernels run NAME`. */
+function runCommand(name: string | undefined, repeats: number, args: RunArguments, context: CommandContext) {
+  if (name === undefined) throw new UsageError("run expects a kernel, found none; such as tepal kernels run matmul");
+  const { shape, attributes, watch, shaders } = args;
+  const shapes = shape === undefined ? undefined : parseShapes(shape);
+  const options = {
+    name,
+    shapes,
+    attributes: attributes === undefined ? undefined : parseAttributes(attributes),
+    repeats,
+  };
+  if (shaders !== undefined && !watch) throw new UsageError("--shaders is where --watch reads; add --watch");
+  return withDevice(
+    (device, adapter): Promise<object> =>
+      watch ? watchKernel(device, { ...options, shaders }, context) : runKernel(device, adapter, options, context),
+  );
+}
+
 export const command = defineCommand({
   name: "kernels",
   summary: "what MobileNetV2's kernels cost on this adapter, and their WGSL",
-  usage: "[NAME] [--size 224] [--batch 1] [--source] | --list",
-  positionals: [{ name: "name", type: "string", help: "a shader (conv2d) or an entry point (conv2d.forward)" }],
+  usage: "[NAME] [--size 224] [--batch 1] [--source] | run NAME [--shape SIZES] [--watch] | --list",
+  positionals: [
+    { name: "name", type: "string", help: "a shader (conv2d) or an entry point (conv2d.forward)" },
+    { name: "kernel", type: "string", help: "after run: the op (matmul), shader or entry point that runs by itself" },
+  ],
   options: {
     size: { type: "integer", default: 224, min: 32, max: 1024, help: "edge of the images in pixels" },
     batch: { type: "integer", default: 1, min: 1, max: 256, help: "images of one run" },
     repeats: { type: "integer", default: 5, min: 1, max: 100, help: "times are medians of this many runs" },
     source: { type: "boolean", help: "print the WGSL of every specialisation as well (NAME does so by itself)" },
     list: { type: "boolean", help: "list all shaders with their entry points and ops; needs no GPU" },
+    shape: {
+      type: "string",
+      placeholder: "SIZES",
+      help: "run: the inputs' shapes, such as 49x960,960x160; by default those of the op's tests",
+    },
+    attributes: { type: "string", placeholder: "JSON", help: 'run: such as {"strides":[2,2]}; by default the tests\'' },
+    watch: { type: "boolean", help: "run: again after every save of the kernel's WGSL, until Ctrl-C" },
+    shaders: { type: "path", exists: "folder", help: "run --watch: where the WGSL is; by default the checkout's" },
   },
   examples: [
     ["tepal kernels", "FLOPs, bytes and time per layer and per kernel"],
     ["tepal kernels matmul --size 96", "one shader: its header, its specialised WGSL and the layers that use it"],
+    ["tepal kernels run matmul --shape 49x960,960x160", "one kernel alone: against float64, and its time"],
+    ["tepal kernels run depthwiseSliding.stride1 --watch", "the same after every save of its WGSL"],
     ["tepal kernels --list", "all shaders"],
   ],
-  async run({ name, size, batch, repeats, source, list }, context) {
+  async run({ name, kernel, size, batch, repeats, source, list, ...alone }, context) {
+    if (name === "run") return runCommand(kernel, repeats, alone, context);
+    if (kernel !== undefined) throw new UsageError(`unexpected argument "${kernel}"; did you mean run ${kernel}?`);
+    refuseRunOptions(alone);
     if (list) {
       const shaders = listShaders();
       const rows = shaders.map(

@@ -3,7 +3,7 @@ import tiledCode from "../../shaders/conv2dTiled.wgsl?raw";
 import { ShapeError } from "../errors.ts";
 import { apply, type Tensor } from "../graph.ts";
 import { flatGrid } from "../kernel.ts";
-import { type AdapterTraits, defineOp, type KernelCall, type Reference, type Shader, type Traits } from "../op.ts";
+import { defineOp, type KernelCall, type KernelContext, type Reference, type Shader, type Traits } from "../op.ts";
 import { formatShape, type Shape, sizeOf } from "../types.ts";
 import {
   type ConvCase,
@@ -20,6 +20,7 @@ import {
   partialShapes,
   unitWindow,
   type Window,
+  workgroups,
 } from "./convGeometry.ts";
 import { withMasks } from "./epilogue.ts";
 import { matmul } from "./matmul.ts";
@@ -37,11 +38,11 @@ export const naiveConv2dKernels: Readonly<Record<string, Kernel>> = {
 };
 
 /** The naive call with the tiled kernel over `tiles` invocations. */
-const tiled = (call: KernelCall, tiles: number, { software }: AdapterTraits): KernelCall => ({
+const tiled = (call: KernelCall, tiles: number, { adapter, choice }: KernelContext): KernelCall => ({
   ...call,
   shader: tiledShader,
-  overrides: { ...call.overrides, ROLLED: software ? 1 : 0 },
-  grid: flatGrid(tiles),
+  overrides: { ...call.overrides, ROLLED: adapter.software ? 1 : 0, WORKGROUP: choice?.workgroup ?? 64 },
+  grid: flatGrid(tiles, choice?.workgroup),
 });
 
 const forwardKernel: Kernel = (context) => {
@@ -49,7 +50,7 @@ const forwardKernel: Kernel = (context) => {
   const { y } = forwardShapes(context);
   if (y[3] % 4 !== 0) return call;
   const tiles = y[0] * y[1] * Math.ceil(y[2] / 8) * Math.ceil(y[3] / 8);
-  return tiled(withMasks(call, context.attributes), tiles, context.adapter);
+  return tiled(withMasks(call, context.attributes), tiles, context);
 };
 
 /** An invocation has eight pixels of a line: whole words where eight divide the line. */
@@ -60,14 +61,14 @@ const inputGradientKernel: Kernel = (context) => {
   const { x } = gradientShapes(context);
   const across: number = context.attributes.strides[1];
   const tiles = x[0] * x[1] * Math.ceil(x[2] / (8 * across)) * across * Math.ceil(x[3] / 4);
-  return tiled(withMasks(call, context.attributes), tiles, context.adapter);
+  return tiled(withMasks(call, context.attributes), tiles, context);
 };
 
 const weightPartialKernel: Kernel = (context) => {
   const call = naiveConv2dKernels.conv2dWeightPartial(context);
   const { w, splits } = partialShapes(context);
   if (w[3] % 4 !== 0) return call;
-  return tiled(call, splits * w[0] * Math.ceil((w[1] * w[2]) / 4) * Math.ceil(w[3] / 8), context.adapter);
+  return tiled(call, splits * w[0] * Math.ceil((w[1] * w[2]) / 4) * Math.ceil(w[3] / 8), context);
 };
 
 /** x [N, H, W, Cin] with w [kh, kw, Cin, Cout] → [N, H', W', Cout]. */
@@ -86,6 +87,7 @@ export const conv2dOp = defineOp("conv2d", {
     conv2dWeightGradient(x, dy as Tensor, w.shape, attributes as Window),
   ],
   kernel: forwardKernel,
+  candidates: ({ outputs: [y], adapter }) => (y.shape[3] % 4 === 0 ? workgroups(adapter) : []),
   traits: { acceptsEpilogue: true, masks: forwardMasks, linear: { weights: 1, scales: "output" } },
 });
 
@@ -116,6 +118,7 @@ export const conv2dInputGradientOp = defineOp("conv2dInputGradient", {
     conv2dWeightGradient(dx as Tensor, dy, w.shape, attributes as Window),
   ],
   kernel: inputGradientKernel,
+  candidates: ({ adapter }) => workgroups(adapter),
   traits: { acceptsEpilogue: true, masks: () => ({ writesRows: 0 }), linear: { weights: 1, scales: "input" } },
 });
 
@@ -138,6 +141,7 @@ export const conv2dWeightPartialOp = defineOp("conv2dWeightPartial", {
   arity: 2,
   infer: (_, { splits, kernelShape }) => [{ dtype: "f32", shape: [splits, ...kernelShape] }],
   kernel: weightPartialKernel,
+  candidates: ({ attributes, adapter }) => (attributes.kernelShape[3] % 4 === 0 ? workgroups(adapter) : []),
   traits: { couplesBatch: true },
 });
 

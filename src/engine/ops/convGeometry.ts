@@ -1,6 +1,6 @@
 import { ShapeError } from "../errors.ts";
 import { flatGrid } from "../kernel.ts";
-import type { KernelCall, KernelContext, OpCase, Shader } from "../op.ts";
+import type { AdapterTraits, Choice, KernelCall, KernelContext, OpCase, Shader } from "../op.ts";
 import { formatShape, formatType, type Shape, sizeOf, type TensorType } from "../types.ts";
 import { epilogueBindings, epilogueOverrides } from "./epilogue.ts";
 
@@ -96,6 +96,10 @@ export function forEachTap(
           }
         }
 }
+
+/** Sizes of a flat workgroup that a tuner may choose from. */
+export const workgroups = ({ maxInvocations }: AdapterTraits): Choice[] =>
+  [16, 32, 64, 128].filter((workgroup) => workgroup <= maxInvocations).map((workgroup) => ({ workgroup }));
 
 export type Kernel = (context: KernelContext) => KernelCall;
 

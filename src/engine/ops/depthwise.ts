@@ -3,7 +3,15 @@ import slidingCode from "../../shaders/depthwiseSliding.wgsl?raw";
 import { ShapeError } from "../errors.ts";
 import { apply, type Tensor } from "../graph.ts";
 import { flatGrid } from "../kernel.ts";
-import { type AdapterTraits, defineOp, type KernelCall, type Reference, type Shader, type Traits } from "../op.ts";
+import {
+  type Choice,
+  defineOp,
+  type KernelCall,
+  type KernelContext,
+  type Reference,
+  type Shader,
+  type Traits,
+} from "../op.ts";
 import { formatShape, type Shape, sizeOf } from "../types.ts";
 import {
   type ConvCase,
@@ -21,6 +29,7 @@ import {
   partialShapes,
   unitWindow,
   type Window,
+  workgroups,
 } from "./convGeometry.ts";
 import { withMasks } from "./epilogue.ts";
 import { sum } from "./reduce.ts";
@@ -45,15 +54,15 @@ function sliding(
   entryPoint: string,
   channels: number,
   pixels: number,
-  { software }: AdapterTraits,
+  { adapter, choice }: KernelContext,
   overrides: Record<string, number> = {},
 ): KernelCall {
-  const workgroup = software ? 16 : 64; // small ones share few bands among the threads of a software adapter
+  const workgroup = choice?.workgroup ?? (adapter.software ? 16 : 64); // small ones share few bands among the threads of a software adapter
   return {
     ...call,
     shader: slidingShader,
     entryPoint,
-    overrides: { ...call.overrides, ...overrides, ROLLED: software ? 1 : 0, WORKGROUP: workgroup },
+    overrides: { ...call.overrides, ...overrides, ROLLED: adapter.software ? 1 : 0, WORKGROUP: workgroup },
     grid: flatGrid((pixels * channels) / 4, workgroup),
   };
 }
@@ -66,13 +75,13 @@ function slidingBands(
   call: KernelCall,
   [x, y, w]: readonly [Shape, Shape, Shape],
   window: Window,
-  adapter: AdapterTraits,
+  context: KernelContext,
   overrides: Record<string, number> = {},
 ): KernelCall {
-  const lines = Math.min(y[1], adapter.software ? 14 : 4);
+  const lines = Math.min(y[1], context.choice?.lines ?? (context.adapter.software ? 14 : 4));
   const blocks = y[0] * Math.ceil(y[1] / lines) * Math.ceil(y[2] / runOf(window));
   const uniforms = [...geometryWords(x, y, w, window), lines, 0];
-  return sliding({ ...call, uniforms }, `stride${window.strides[1]}`, w[2], blocks, adapter, overrides);
+  return sliding({ ...call, uniforms }, `stride${window.strides[1]}`, w[2], blocks, context, overrides);
 }
 
 const forwardKernel: Kernel = (context) => {
@@ -80,11 +89,18 @@ const forwardKernel: Kernel = (context) => {
   const { x, y, w } = forwardShapes(context);
   const window = context.attributes as Window;
   if (!slides(w, window)) return naive;
-  return slidingBands(withMasks(naive, context.attributes), [x, y, w], window, context.adapter);
+  return slidingBands(withMasks(naive, context.attributes), [x, y, w], window, context);
 };
 
 const gradientMasks: Traits["masks"] = ({ inputs: [, w], attributes }) =>
   slides(w.shape, attributes as Window) ? { writesRows: 0 } : null;
+
+/** Workgroups, and for the kernels that slide down the image the lines of a band. */
+function candidates(w: Shape, context: KernelContext, lines: number): Choice[] {
+  if (!slides(w, context.attributes as Window)) return [];
+  const bands = [1, 4, 7, 14, 28].filter((band) => band <= Math.max(1, lines));
+  return workgroups(context.adapter).flatMap((choice) => bands.map((band) => ({ ...choice, lines: band })));
+}
 
 /** An invocation has a run of pixels of a line: whole words where runs divide the line. */
 const forwardMasks: Traits["masks"] = (context) => {
@@ -99,10 +115,10 @@ const inputGradientKernel: Kernel = (context) => {
   if (!slides(w, { strides, padding })) return naive;
   const call = withMasks(naive, context.attributes);
   if (strides[1] === 2)
-    return sliding(call, "gradientOfStride2", w[2], x[0] * x[1] * Math.ceil((x[2] + padding[2]) / 8), context.adapter);
+    return sliding(call, "gradientOfStride2", w[2], x[0] * x[1] * Math.ceil((x[2] + padding[2]) / 8), context);
   // A convolution of dy with the kernel turned round; the padding may be negative, which wraps round in the kernel.
   const turned: Window = { strides, padding: [2 - padding[0], 0, 2 - padding[2], 0] };
-  return slidingBands(call, [y, x, w], turned, context.adapter, { FLIP: 1 });
+  return slidingBands(call, [y, x, w], turned, context, { FLIP: 1 });
 };
 
 const weightPartialKernel: Kernel = (context) => {
@@ -110,7 +126,7 @@ const weightPartialKernel: Kernel = (context) => {
   const { w, splits } = partialShapes(context);
   const window = context.attributes as Window;
   if (!slides(w, window)) return call;
-  return sliding(call, "weightGradient", w[2], splits, context.adapter, { STRIDE: window.strides[1] });
+  return sliding(call, "weightGradient", w[2], splits, context, { STRIDE: window.strides[1] });
 };
 
 /** x [N, H, W, C] with w [kh, kw, C] → [N, H', W', C]. */
@@ -129,6 +145,7 @@ export const depthwiseConv2dOp = defineOp("depthwiseConv2d", {
     depthwiseWeightGradient(x, dy as Tensor, w.shape, attributes as Window),
   ],
   kernel: forwardKernel,
+  candidates: (context) => candidates(context.inputs[1].shape, context, context.outputs[0].shape[1]),
   traits: { acceptsEpilogue: true, masks: forwardMasks, linear: { weights: 1, scales: "output" } },
 });
 
@@ -156,6 +173,10 @@ export const depthwiseInputGradientOp = defineOp("depthwiseInputGradient", {
     depthwiseWeightGradient(dx as Tensor, dy, w.shape, attributes as Window),
   ],
   kernel: inputGradientKernel,
+  candidates: (context) => {
+    const slidesDown = context.attributes.strides[0] === 1;
+    return candidates(context.inputs[1].shape, context, slidesDown ? context.outputs[0].shape[1] : 1);
+  },
   traits: { acceptsEpilogue: true, masks: gradientMasks, linear: { weights: 1, scales: "input" } },
 });
 
@@ -174,6 +195,7 @@ export const depthwiseWeightPartialOp = defineOp("depthwiseWeightPartial", {
   arity: 2,
   infer: (_, { splits, kernelShape }) => [{ dtype: "f32", shape: [splits, ...kernelShape] }],
   kernel: weightPartialKernel,
+  candidates: (context) => candidates(context.attributes.kernelShape, context, 1),
   traits: { couplesBatch: true },
 });
 

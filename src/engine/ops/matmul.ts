@@ -5,7 +5,7 @@ import { ShapeError } from "../errors.ts";
 import { apply, type Tensor } from "../graph.ts";
 import { flatGrid } from "../kernel.ts";
 import {
-  type AdapterTraits,
+  type Choice,
   defineOp,
   type KernelCall,
   type KernelContext,
@@ -62,13 +62,24 @@ const tile = 8;
 const tileMasks = (): MaskSupport => ({ writesRows: tile });
 
 /** Invocations along columns and rows: as many neighbours along the columns as leave none idle. */
-function workgroupOf(columns: number, adapter: AdapterTraits): [number, number] {
+function workgroupOf(columns: number, { adapter, choice }: KernelContext): [number, number] {
+  if (choice) return [choice.across, choice.down];
   const invocations = adapter.software ? 32 : 64;
   const tiles = Math.ceil(columns / tile);
   const candidates = adapter.software ? [4, 2, 1] : [8, 4, 2, 1];
   const across = candidates.find((size) => tiles % size === 0) as number;
   return [across, invocations / across];
 }
+
+/** Neighbours along columns and rows, as many columns as there are at most; a choice always means `matmulTiled.wgsl`. */
+const candidates = ({ outputs: [y], adapter }: KernelContext): Choice[] =>
+  lastOf(y.shape) % 4 !== 0
+    ? []
+    : [32, 64, 128].flatMap((invocations) =>
+        [1, 2, 4, 8]
+          .filter((across) => invocations <= adapter.maxInvocations && 8 * across < 2 * lastOf(y.shape))
+          .map((across) => ({ across, down: invocations / across })),
+      );
 
 /** Whether loads cost so much, and subgroups are such, that `matmulSubgroups.wgsl` pays. */
 const sharesLoads = ({ software, subgroupSize }: AdapterTraits): boolean => software && subgroupSize === lanes;
@@ -88,13 +99,13 @@ const fastProduct =
     const { rows, inner, columns } = productSizes(context);
     if (columns % 4 !== 0 || rows === 0) return naive;
     const call = withMasks(naive, context.attributes);
-    if (inner % 4 === 0 && sharesLoads(adapter)) {
+    if (!context.choice && inner % 4 === 0 && sharesLoads(adapter)) {
       const grid = [...subgroupGrid(rows, columns), 1] as const;
       if (rows > 1) return { ...call, shader: subgroupsShader, grid };
       const overrides = { ...call.overrides, TRANSPOSED: entryPoint === "product" ? 0 : 1 };
       return { ...call, shader: subgroupsShader, entryPoint: "rowProduct", overrides, grid };
     }
-    const [across, down] = workgroupOf(columns, adapter);
+    const [across, down] = workgroupOf(columns, context);
     return {
       ...call,
       shader: tiledShader,
@@ -122,10 +133,10 @@ const fastOuter: Kernel = (context) => {
   const call = naiveOuter(context);
   const [inner, columns] = context.inputs.map(({ shape }) => lastOf(shape));
   if (columns % 4 !== 0) return call;
-  if (sharesLoads(adapter))
+  if (!context.choice && sharesLoads(adapter))
     return { ...call, shader: subgroupsShader, grid: [...subgroupGrid(inner, columns), attributes.splits] };
   if (inner % 4 !== 0) return call;
-  const [across, down] = workgroupOf(columns, adapter);
+  const [across, down] = workgroupOf(columns, context);
   return {
     ...call,
     shader: tiledShader,
@@ -178,6 +189,7 @@ export const matmulOp = defineOp("matmul", {
   },
   gradient: ({ inputs: [a, b], upstream: [dy] }) => [matmulTransposed(dy as Tensor, b), matmulOuter(a, dy as Tensor)],
   kernel: fastProduct("product"),
+  candidates,
   traits: { acceptsEpilogue: true, masks: tileMasks, linear: { weights: 1, scales: "output" } },
 });
 export const matmulReference = productReference(false);
@@ -196,6 +208,7 @@ export const matmulTransposedOp = defineOp("matmulTransposed", {
   },
   gradient: ({ inputs: [a, b], upstream: [dy] }) => [matmul(dy as Tensor, b), matmulOuter(dy as Tensor, a)],
   kernel: fastProduct("transposedProduct"),
+  candidates,
   traits: { acceptsEpilogue: true, masks: tileMasks, linear: { weights: 1, scales: "input" } },
 });
 export const matmulTransposedReference = productReference(true);
@@ -208,6 +221,7 @@ export const matmulOuterPartialOp = defineOp("matmulOuterPartial", {
   arity: 2,
   infer: ([a, b], { splits }) => [{ dtype: "f32", shape: [splits, lastOf(a.shape), lastOf(b.shape)] }],
   kernel: fastOuter,
+  candidates: (context) => (lastOf(context.inputs[0].shape) % 4 === 0 ? candidates(context) : []),
   traits: { couplesBatch: true },
 });
 export const matmulOuterPartialReference: Reference = ([a, b], { attributes: { splits } }) => {
@@ -226,6 +240,7 @@ export const matmulOuterPartialReference: Reference = ([a, b], { attributes: { s
 export const matmulOuterPartialCases: OpCase[] = [
   { inputs: [{ shape: [33, 5] }, { shape: [33, 7] }], attributes: { splits: 4 } },
   { inputs: [{ shape: [3, 11, 9] }, { shape: [3, 11, 12] }], attributes: { splits: 1 } },
+  { inputs: [{ shape: [2, 17, 20] }, { shape: [2, 17, 12] }], attributes: { splits: 3 } },
 ];
 
 /** aᵀ·b over all leading axes: a [..., K], b [..., M] → [K, M]: the weight gradient of `matmul`. */

@@ -1,7 +1,8 @@
 import type { Device } from "../device.ts";
 import { GraphError, LimitError } from "../errors.ts";
 import { describe, type Node, type Tensor } from "../graph.ts";
-import type { Binding, KernelCall, UniformWord } from "../op.ts";
+import type { AdapterTraits, Binding, KernelCall, KernelContext, UniformWord } from "../op.ts";
+import type { Tuning } from "../tuning.ts";
 import { typeAtBatch } from "../types.ts";
 import { type BufferRange, uniformStride } from "./buffers.ts";
 import type { Schedule } from "./schedule.ts";
@@ -54,12 +55,10 @@ export class Encoding {
 
   static async create(
     device: Device,
-    schedule: Schedule,
-    batch: number,
+    { prologue, main }: { prologue: readonly Step[]; main: readonly Step[] },
     rangeOf: (tensor: Tensor) => BufferRange,
     uniformBuffer: GPUBuffer,
   ): Promise<Encoding> {
-    const { prologue, main } = Encoding.steps(device, schedule, batch);
     const steps = [...prologue, ...main];
     const pipelines = await Promise.all(steps.map(({ call, access }) => device.pipeline({ call, access })));
     const uniforms = new Uint8Array(steps.length * uniformStride);
@@ -82,16 +81,17 @@ export class Encoding {
   }
 
   /** The kernel calls of a schedule; needs the device's traits only. */
-  static steps(device: Device, schedule: Schedule, batch: number): { prologue: Step[]; main: Step[] } {
+  static steps(
+    device: Device,
+    schedule: Schedule,
+    batch: number,
+    tuning: Tuning | null,
+  ): { prologue: Step[]; main: Step[] } {
     const stepOf = (node: Node): Step => {
       if (!node.op.kernel)
         throw new GraphError(`${describe(node)}: ${node.op.name} has neither a kernel nor a lowering`);
-      const call = node.op.kernel({
-        inputs: node.inputs.map((input) => typeAtBatch(input.type, batch)),
-        outputs: node.outputs.map((output) => typeAtBatch(output.type, batch)),
-        attributes: node.attributes,
-        adapter: device.traits,
-      });
+      const context = contextOf(node, batch, device.traits);
+      const call = node.op.kernel({ ...context, choice: tuning?.choose(node, context) });
       checkGrid(device, node, call);
       const bindings = call.bindings ?? [
         ...node.inputs.map((_, input) => ({ input })),
@@ -157,6 +157,14 @@ function writeUniforms(view: DataView, { node, call }: Step): void {
     else view.setUint32(4 * index, word >>> 0, true);
   });
 }
+
+/** What a node's kernel is told at this batch size. */
+export const contextOf = (node: Node, batch: number, adapter: AdapterTraits): KernelContext => ({
+  inputs: node.inputs.map((input) => typeAtBatch(input.type, batch)),
+  outputs: node.outputs.map((output) => typeAtBatch(output.type, batch)),
+  attributes: node.attributes,
+  adapter,
+});
 
 function checkGrid(device: Device, node: Node, { grid }: KernelCall): void {
   const most = device.gpu.limits.maxComputeWorkgroupsPerDimension;

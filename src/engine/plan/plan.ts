@@ -3,6 +3,7 @@ import { mebibytes } from "../device.ts";
 import { GraphError, LimitError } from "../errors.ts";
 import { describe, type Graph, type Node, type Tensor } from "../graph.ts";
 import { type ParameterStore, padded } from "../parameters.ts";
+import type { Tuning } from "../tuning.ts";
 import { byteSizeOf, formatType, hasBatch, sizeOf, type TensorType, typeAtBatch, typedArray } from "../types.ts";
 import { type BufferRange, Buffers, type Readback } from "./buffers.ts";
 import { Encoding, type Step, submissionBudget, workOf } from "./encoding.ts";
@@ -28,6 +29,7 @@ export interface PlanOptions {
   readonly memoryBudget: number;
   readonly reuse: boolean;
   readonly poison: boolean;
+  readonly tuning: Tuning | null;
   /** The inputs of the graph as it was built: passes may find no use for one. */
   readonly inputs: ReadonlyMap<string, TensorType>;
 }
@@ -210,7 +212,7 @@ export class Plan {
 
   /** The dispatches at a batch size, without touching the GPU. */
   steps(batch: number): { prologue: Step[]; main: Step[] } {
-    return Encoding.steps(this.device, this.schedule, batch);
+    return Encoding.steps(this.device, this.schedule, batch, this.options.tuning);
   }
 
   get dispatches(): number {
@@ -242,8 +244,7 @@ export class Plan {
     if (!encoding) {
       encoding = Encoding.create(
         this.device,
-        this.schedule,
-        batch,
+        this.steps(batch),
         (tensor) => this.#boundRange(tensor),
         this.#buffers.uniforms,
       );
