@@ -67,6 +67,7 @@ export async function loadImages(
     classNames: [...dataset.classNames],
     names: items.map((item) => item.name),
     labels: Int32Array.from(items, (item) => item.label),
+    ids: kept.map((place) => indices[place]),
     height,
     width,
     pixels: pixels.subarray(0, kept.length * size),
@@ -75,7 +76,7 @@ export async function loadImages(
 }
 
 /** Which of the chosen images have come, in whatever order the data set reads them. */
-class Loading {
+export class Loading {
   readonly broken: BrokenImage[] = [];
   private readonly placeOf: ReadonlyMap<number, number>;
   private readonly asked: number[] = [];

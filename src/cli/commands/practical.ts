@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import type { Policy } from "../../data/augment/policy.ts";
 import { countByClass } from "../../data/datasets.ts";
 import { encodePng } from "../../data/png.node.ts";
 import { RESIZE_MODES } from "../../data/resize.ts";
@@ -10,13 +11,14 @@ import { saveModel } from "../../nn/formats/files.node.ts";
 import { sha256 } from "../../nn/formats/model.ts";
 import { historyCsv } from "../../nn/history.ts";
 import { type Evaluation, evaluateLogits } from "../../nn/metrics.ts";
-import { predictAll } from "../../nn/networkTraining.ts";
+import { predictAll } from "../../nn/prediction.ts";
 import { renderReport } from "../../report/report.ts";
 import type { ReportData } from "../../report/types.ts";
 import { type CommandContext, defineCommand } from "../command.ts";
-import { dataOptions, pixelSource } from "../dataset.ts";
+import { dataOptions } from "../dataset.ts";
 import { withDevice } from "../device.ts";
 import { readClassifier } from "../model.ts";
+import { policyOption, savedPolicy, summarisePolicy, trainingPolicy } from "../policy.ts";
 import { explainTest, testPredictions } from "../practical/explaining.ts";
 import { drawPetals, imageOf, loadPhotographs, type Material } from "../practical/material.ts";
 import { type TrainedClassifier, trainFrozenBackbone, trainSmallCnn } from "../practical/training.ts";
@@ -32,6 +34,7 @@ interface Settings {
   readonly root?: string;
   readonly cache?: string;
   readonly cacheLimit: number;
+  readonly memory: number;
   readonly weights?: string;
   readonly split?: string;
   readonly out: string;
@@ -44,6 +47,9 @@ interface Settings {
   readonly count: number;
   readonly steps: number;
   readonly strict: boolean;
+  /** As it was given, and read. */
+  readonly policyName: string;
+  readonly policy: Policy | null;
 }
 
 export const command = defineCommand({
@@ -74,6 +80,7 @@ export const command = defineCommand({
     lr: { type: "number", min: 0, help: "learning rate of Adam, else 0.01 for smallCnn, 0.001 for a head" },
     explain: { type: "integer", min: 1, max: 100, help: "test images to explain, else 20 petals or 12 photographs" },
     steps: { type: "integer", min: 1, max: 1024, default: 50, help: "evaluations of Integrated Gradients per image" },
+    policy: policyOption,
     strict: { type: "boolean", help: "fail at a broken photograph instead of skipping it" },
   },
   examples: [
@@ -92,6 +99,8 @@ export const command = defineCommand({
     const settings: Settings = {
       ...args,
       resize: args.resize as "tf" | "aspect",
+      policyName: args.policy,
+      policy: trainingPolicy(args.policy),
       epochs: args.epochs ?? suited.epochs,
       batch: args.batch ?? suited.batch,
       learningRate: lr ?? suited.learningRate,
@@ -110,17 +119,18 @@ async function runPractical(
 ): Promise<object> {
   const { terminal } = context;
   terminal.line(`adapter: ${adapter}`);
+  terminal.line(`policy ${summarisePolicy(settings.policy)}`);
   const clock = new Clock();
   const material = await clock.time("material", () => loadMaterial(settings, context));
   const trained = await clock.time("training", () => train(device, material, settings, context));
   const { classifier, outcome } = trained;
-  const logits = await clock.time("test", () => predictAll(classifier, pixelSource(material.test)));
+  const logits = await clock.time("test", () => predictAll(classifier, material.test));
   const evaluation = evaluateLogits(logits, material.test.labels, material.classNames);
   const predictions = testPredictions(logits, material.classNames.length);
   const explained = await clock.time("explanations", () =>
     explainTest(classifier, material, predictions, settings, terminal),
   );
-  const data = reportData({
+  const data = await reportData({
     settings,
     material,
     trained,
@@ -133,15 +143,16 @@ async function runPractical(
   const report = resolve(settings.out, "report.html");
   writeFileSync(report, renderReport({ ...data, ...explained }, encodePng));
   await save(settings, material, trained);
-  await classifier.dispose();
+  const { train: trainPart, validation, test } = material;
+  await Promise.all([classifier.dispose(), trainPart.close(), validation.close(), test.close()]);
   const { accuracy, loss } = evaluation;
   terminal.line(
     `test accuracy ${accuracy.toFixed(4)}, loss ${loss.toFixed(4)} on ${evaluation.count} images; best epoch ${outcome.best.epoch}`,
   );
   context.print(report);
   const counts = {
-    train: material.train.labels.length,
-    validation: material.validation.labels.length,
+    train: material.train.count,
+    validation: material.validation.count,
     test: evaluation.count,
   };
   return {
@@ -158,11 +169,11 @@ async function runPractical(
 }
 
 async function loadMaterial(settings: Settings, { terminal }: CommandContext): Promise<Material> {
-  const { data, size, resize, strict, cache, cacheLimit } = settings;
+  const { data, size, resize, strict, cache, cacheLimit, memory } = settings;
   if (data === undefined) return drawPetals(settings.seed, terminal);
   return loadPhotographs(
     { ...settings, data },
-    { inputSize: [size, size], resize, strict, cache, cacheLimit },
+    { inputSize: [size, size], resize, strict, cache, cacheLimit, memory },
     terminal,
   );
 }
@@ -192,7 +203,7 @@ interface ReportParts {
   readonly timings: Readonly<Record<string, number>>;
 }
 
-function reportData({
+async function reportData({
   settings,
   material,
   trained,
@@ -201,7 +212,7 @@ function reportData({
   version,
   weightsHash,
   timings,
-}: ReportParts): Omit<ReportData, "explanations" | "mistakes"> {
+}: ReportParts): Promise<Omit<ReportData, "explanations" | "mistakes">> {
   const { classNames, train, validation, test } = material;
   const { outcome, recipe, classifier } = trained;
   const count = (labels: Int32Array): number[] => countByClass(labels, classNames.length);
@@ -221,10 +232,12 @@ function reportData({
       name: material.name,
       classNames,
       counts: { train: count(train.labels), validation: count(validation.labels), test: count(test.labels) },
-      samples: classNames.map((label, index) => ({
-        image: imageOf(train, Math.max(0, train.labels.indexOf(index))),
-        label,
-      })),
+      samples: await Promise.all(
+        classNames.map(async (label, index) => ({
+          image: await imageOf(train, Math.max(0, train.labels.indexOf(index))),
+          label,
+        })),
+      ),
       broken: material.broken.map(({ path, reason }) => ({ name: path, reason })),
     },
     history: outcome.history,
@@ -247,8 +260,22 @@ function reportData({
 
 /** The command that repeats the run, every choice spelled out. */
 function commandLine(settings: Settings): string {
-  const { data, root, weights, split, size, resize, seed, epochs, batch, learningRate, count, steps, strict } =
-    settings;
+  const {
+    data,
+    root,
+    weights,
+    split,
+    size,
+    resize,
+    seed,
+    epochs,
+    batch,
+    learningRate,
+    count,
+    steps,
+    policyName,
+    strict,
+  } = settings;
   const photographs =
     data === undefined
       ? []
@@ -278,6 +305,7 @@ function commandLine(settings: Settings): string {
     count,
     "--steps",
     steps,
+    ...(policyName === "none" ? [] : ["--policy", policyName]),
   ];
   return [...words, ...(strict ? ["--strict"] : [])].join(" ");
 }
@@ -291,7 +319,7 @@ async function save(
   const manifest = classifier.manifest({
     seed: settings.seed,
     splits: { train: train.names, validation: validation.names, test: test.names },
-    training: { ...recipe, best: outcome.best },
+    training: { ...recipe, policy: savedPolicy(settings.policy), best: outcome.best },
   });
   await saveModel(join(settings.out, "model"), { manifest, tensors: await classifier.tensors() });
   const { history, best } = outcome;

@@ -1,3 +1,4 @@
+import type { Policy } from "../../data/augment/policy.ts";
 import type { Device } from "../../engine/device.ts";
 import { type Classifier, type ClassifierDescription, createClassifier, weightShapesOf } from "../../nn/classifier.ts";
 import { initialise } from "../../nn/initialise.ts";
@@ -5,8 +6,8 @@ import { trainNetwork } from "../../nn/networkTraining.ts";
 import { cosineSchedule } from "../../nn/optimisers.ts";
 import { smallCnnChannels } from "../../nn/smallCnn.ts";
 import type { TrainingOutcome, TrainingProgress } from "../../nn/trainingLoop.ts";
-import { pixelSource } from "../dataset.ts";
-import { trainHeadOnBackbone, withTrainedHead } from "../headOnBackbone.ts";
+import { policySource, trainHeadOnBackbone, withTrainedHead } from "../headOnBackbone.ts";
+import { summarisePolicy } from "../policy.ts";
 import type { Terminal } from "../terminal.ts";
 import type { Material } from "./material.ts";
 
@@ -15,6 +16,8 @@ export interface TrainingSettings {
   readonly batch: number;
   readonly learningRate: number;
   readonly seed: number;
+  /** Augments the training images; null for none. */
+  readonly policy: Policy | null;
 }
 
 export interface TrainedClassifier {
@@ -55,8 +58,11 @@ export async function trainSmallCnn(
   );
   const preprocessing = { name: "x/127.5 - 1", scale: 1 / 127.5, offset: -1, resize: "tf" } as const;
   const classifier = createClassifier(device, { architecture, preprocessing, classNames, tensors });
-  const { onProgress, finish } = progressOf(terminal, "training smallCnn", settings.epochs, train.labels.length);
-  const data = { train: pixelSource(train), validation: pixelSource(validation) };
+  const { onProgress, finish } = progressOf(terminal, "training smallCnn", settings.epochs, train.count);
+  const data = {
+    train: policySource(train, settings, architecture.inputSize),
+    validation,
+  };
   const outcome = await trainNetwork(classifier, data, { ...settings, schedule: cosineSchedule, onProgress });
   finish(outcome.best.valAccuracy);
   const { epochs, batch, learningRate } = settings;
@@ -67,6 +73,7 @@ export async function trainSmallCnn(
     epochs,
     batch,
     learningRate,
+    policy: summarisePolicy(settings.policy),
   };
   return { classifier, outcome, recipe };
 }
@@ -82,6 +89,13 @@ export async function trainFrozenBackbone(
   const head = await trainHeadOnBackbone(device, description, material, settings, terminal);
   const classifier = withTrainedHead(device, description, head, material.classNames);
   const { epochs, batch, learningRate } = settings;
-  const recipe = { network: "MobileNetV2 frozen, dense head trained", optimiser: "Adam", epochs, batch, learningRate };
+  const recipe = {
+    network: "MobileNetV2 frozen, dense head trained",
+    optimiser: "Adam",
+    epochs,
+    batch,
+    learningRate,
+    policy: summarisePolicy(settings.policy),
+  };
   return { classifier, outcome: head, recipe };
 }
