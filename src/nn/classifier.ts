@@ -8,7 +8,12 @@ import { input } from "../engine/ops/sources.ts";
 import { ParameterStore } from "../engine/parameters.ts";
 import type { Plan } from "../engine/plan/plan.ts";
 import { BATCH, type Shape } from "../engine/types.ts";
-import { checkPreprocessing, checkWeights, KERAS_MOBILENET_V2_PREPROCESSING } from "./formats/inspect.ts";
+import {
+  checkPreprocessing,
+  checkWeights,
+  KERAS_MOBILENET_V2_PREPROCESSING,
+  NOTEBOOK_PREPROCESSING,
+} from "./formats/inspect.ts";
 import type { Architecture, ModelManifest, Preprocessing, Splits } from "./formats/manifest.ts";
 import type { WeightTensor } from "./formats/weightSet.ts";
 import { type BatchNormMode, kerasBatchNorm, type TrainingMode } from "./layers.ts";
@@ -214,7 +219,7 @@ export function weightShapesOf(architecture: ClassifierArchitecture): Map<string
 /**
  * Puts weights on a device as a classifier.
  * @throws WeightsError when names or shapes are not the network's, when the preprocessing is not stated or, for MobileNetV2,
- * not Keras' x / 127.5 − 1, or when the class names are not as many as the classes.
+ * neither Keras' x / 127.5 − 1 nor by name the notebook's mistake, or when the class names are not as many as the classes.
  */
 export function createClassifier(device: Device, description: ClassifierDescription): Classifier {
   const { architecture, preprocessing, classNames, tensors } = description;
@@ -222,7 +227,9 @@ export function createClassifier(device: Device, description: ClassifierDescript
   const expected = new Map([...shapes].map(([name, shape]) => [name, [...shape]]));
   checkWeights({ tensors: new Map(tensors), source: "safetensors", metadata: {} }, expected);
   const isMobileNet = architecture.name === "mobilenetV2";
-  if (preprocessing === null || isMobileNet) checkPreprocessing(preprocessing, KERAS_MOBILENET_V2_PREPROCESSING);
+  const isChosenMistake = preprocessing?.name === NOTEBOOK_PREPROCESSING.name;
+  if (preprocessing === null || (isMobileNet && !isChosenMistake))
+    checkPreprocessing(preprocessing, KERAS_MOBILENET_V2_PREPROCESSING);
   if (classNames !== null && classNames.length !== architecture.classes)
     throw new WeightsError(
       `expected one name for each of the ${architecture.classes ?? 0} classes, found ${classNames.length}; give as many names as classes`,
