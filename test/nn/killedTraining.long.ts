@@ -8,7 +8,7 @@ it(`reaches one history through ${KILLS} kills, with no unreadable checkpoint`, 
   const report = await killTrainings(KILLS, 12);
   const { kills, insideWrite, midEpoch, resumed, histories } = report;
   console.log(
-    `${kills} kills in ${histories.length} trainings: ${insideWrite} inside a write, ${midEpoch} in mid-epoch`,
+    `${kills} kills in ${histories.length} trainings: ${insideWrite} inside a write, ${midEpoch} in mid-epoch; ${resumed} resumed`,
   );
   expect(kills).toBe(KILLS);
   expect(insideWrite).toBeGreaterThanOrEqual(KILLS / 4);

@@ -1,26 +1,20 @@
 import { mkdir } from "node:fs/promises";
-import type { LabelledImages } from "../../data/datasets.ts";
 import type { Device } from "../../engine/device.ts";
 import { FileError } from "../../engine/errors.ts";
 import { type Classifier, type ClassifierDescription, createClassifier } from "../../nn/classifier.ts";
 import { saveModel } from "../../nn/formats/files.node.ts";
+import type { BatchNormMode } from "../../nn/layers.ts";
 import { trainableFrom } from "../../nn/trainableLayers.ts";
 import type { TrainingOutcome } from "../../nn/trainingLoop.ts";
 import { type CommandContext, defineCommand } from "../command.ts";
-import {
-  dataOptions,
-  loadTrainingParts,
-  pixelSource,
-  type TrainingParts,
-  trainingParts,
-  VALIDATION_SHARE,
-} from "../dataset.ts";
+import { dataOptions, openTrainingParts, type TrainingParts, trainingParts, VALIDATION_SHARE } from "../dataset.ts";
 import { withDevice } from "../device.ts";
 import { policySource } from "../headOnBackbone.ts";
 import { savedPolicy, summarisePolicy } from "../policy.ts";
-import { type TrainingChoice, trainingChoice, trainingOptions } from "../train/options.ts";
-import { imagesHash, tensorsHash, trainInFolder } from "../train/session.ts";
-import { isPretrained, startingClassifier, startOptions } from "../train/start.ts";
+import type { Photographs } from "../storedSource.ts";
+import { type TrainingArguments, type TrainingChoice, trainingChoice, trainingOptions } from "../train/options.ts";
+import { imagesHash, type SessionOptions, tensorsHash, trainInFolder } from "../train/session.ts";
+import { isPretrained, type StartArguments, startingClassifier, startOptions } from "../train/start.ts";
 
 export const command = defineCommand({
   name: "train",
@@ -71,7 +65,7 @@ export const command = defineCommand({
     ],
   ],
   async run(args, context) {
-    const { out, strict, cache, cacheLimit } = args;
+    const { out, strict, cache, cacheLimit, memory } = args;
     const choice = trainingChoice(args);
     const parts = await trainingParts(args);
     const description = await startingClassifier(args, parts.classNames, args.seed);
@@ -79,13 +73,14 @@ export const command = defineCommand({
     context.terminal.line(`policy ${summarisePolicy(choice.policy)}`);
     const { inputSize } = description.architecture;
     const resize = description.preprocessing?.resize ?? "aspect";
-    const target = { inputSize, resize, strict, cache, cacheLimit };
-    const { broken, ...images } = await loadTrainingParts(parts, target, context.terminal);
+    const target = { inputSize, resize, strict, cache, cacheLimit, memory };
+    const { broken, ...images } = await openTrainingParts(parts, target, context.terminal);
     return withDevice(async (device, adapter) => {
-      const settings = { ...args, choice, pretrained: isPretrained(args) };
+      const settings = settingsOf(args, choice);
       const classifier = createClassifier(device, description);
       const outcome = await train(classifier, description, images, { ...settings, adapter }, context);
-      await save(classifier, { parts, images, outcome, out, recipe: settings.choice.recipe, seed: args.seed });
+      await Promise.all([images.train.close(), images.validation.close()]);
+      await save(classifier, { parts, images, outcome, out, recipe: settings.recipe, seed: args.seed });
       await finishDevice(classifier, device);
       tell(context, outcome, out);
       return {
@@ -93,7 +88,7 @@ export const command = defineCommand({
         best: outcome.best,
         model: out,
         classNames: parts.classNames,
-        images: { train: images.train.labels.length, validation: images.validation.labels.length },
+        images: { train: images.train.count, validation: images.validation.count },
         policy: savedPolicy(choice.policy),
         broken,
         adapter,
@@ -103,47 +98,49 @@ export const command = defineCommand({
 });
 
 interface Images {
-  readonly train: LabelledImages;
-  readonly validation: LabelledImages;
+  readonly train: Photographs;
+  readonly validation: Photographs;
 }
 
 interface Settings {
   readonly choice: TrainingChoice;
-  readonly pretrained: boolean;
-  readonly trainable?: string;
-  readonly batchNorm?: string;
-  readonly out: string;
-  readonly adapter: string;
-  readonly resume: boolean;
-  readonly checkpointEvery?: number;
+  readonly part: string;
+  readonly batchNorm: BatchNormMode;
+  /** Every choice as plain JSON. */
+  readonly recipe: Readonly<Record<string, unknown>>;
+  readonly session: Omit<SessionOptions, "config" | "adapter" | "terminal">;
 }
 
-function train(
+/** With a trained network its head trains and normalisation is frozen, from scratch all of it and in batch mode, unless told otherwise. */
+function settingsOf(args: StartArguments & TrainingArguments & Settings["session"], choice: TrainingChoice): Settings {
+  const { trainable, batchNorm: asked, out, resume, checkpointEvery } = args;
+  const pretrained = isPretrained(args);
+  const part = trainable ?? (pretrained ? "head" : "all");
+  const batchNorm = (asked ?? (pretrained ? "frozen" : "batch")) === "batch" ? "training" : "frozen";
+  const recipe = { ...choice.recipe, trainable: part, batchNorm, policy: savedPolicy(choice.policy) };
+  return { choice, part, batchNorm, recipe, session: { out, resume, checkpointEvery } };
+}
+
+async function train(
   classifier: Classifier,
   description: ClassifierDescription,
   { train: images, validation }: Images,
-  { choice, pretrained, trainable, batchNorm, ...session }: Settings,
+  { choice, part, batchNorm, recipe, session, adapter }: Settings & { readonly adapter: string },
   { terminal }: CommandContext,
 ): Promise<TrainingOutcome> {
   const { architecture, preprocessing, classNames, tensors } = description;
-  const { policy, options, recipe } = choice;
-  const from = trainable ?? (pretrained ? "head" : "all");
-  const mode = (batchNorm ?? (pretrained ? "frozen" : "batch")) === "batch" ? "training" : "frozen";
-  const part = trainableFrom(classifier.weightShapes.keys(), from, mode);
-  const source = policySource(pixelSource(images), { policy, seed: options.seed }, classifier.inputSize);
+  const { policy, options } = choice;
   const config = {
     ...recipe,
-    trainable: from,
-    batchNorm: mode,
-    policy: savedPolicy(policy),
     architecture,
     preprocessing,
     classNames,
-    images: imagesHash([images, validation]),
+    images: await imagesHash([images, validation]),
     weights: tensorsHash(tensors),
   };
-  const data = { train: source, validation: pixelSource(validation) };
-  return trainInFolder(classifier, data, { ...options, ...part }, { ...session, config, terminal });
+  const data = { train: policySource(images, { policy, seed: options.seed }, classifier.inputSize), validation };
+  const trained = trainableFrom(classifier.weightShapes.keys(), part, batchNorm);
+  return trainInFolder(classifier, data, { ...options, ...trained }, { ...session, config, adapter, terminal });
 }
 
 /** Made before the work, so that a path that cannot be written is said at once. */

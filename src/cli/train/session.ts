@@ -2,7 +2,6 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { LabelledImages } from "../../data/datasets.ts";
 import { Device } from "../../engine/device.ts";
 import { InterruptedError } from "../../engine/errors.ts";
 import { openGpu } from "../../engine/softwareAdapter.node.ts";
@@ -15,6 +14,7 @@ import { type EpochRecord, historyCsv, historyJson } from "../../nn/history.ts";
 import { type NetworkData, type NetworkTrainingOptions, trainNetwork } from "../../nn/networkTraining.ts";
 import type { TrainingOutcome, TrainingProgress } from "../../nn/trainingLoop.ts";
 import type { TrainingState } from "../../nn/trainingState.ts";
+import type { Photographs } from "../storedSource.ts";
 import type { Terminal } from "../terminal.ts";
 import { historyChart } from "./chart.ts";
 
@@ -34,10 +34,17 @@ interface Timings {
   readonly epochs: readonly { readonly epoch: number; readonly seconds: number; readonly imagesPerSecond: number }[];
 }
 
-/** SHA-256 over names, labels and pixels of images. */
-export function imagesHash(parts: readonly LabelledImages[]): string {
+/** Pictures of each part whose pixels count in `imagesHash`: enough to tell other photographs or another size. */
+const HASHED_PICTURES = 16;
+
+/** SHA-256 over all names and labels of images, and over the pixels of some of them. */
+export async function imagesHash(parts: readonly Photographs[]): Promise<string> {
   const hash = createHash("sha256");
-  for (const { names, labels, pixels } of parts) hash.update(JSON.stringify(names)).update(labels).update(pixels);
+  for (const { names, labels, count, pixels } of parts) {
+    hash.update(JSON.stringify(names)).update(labels);
+    const step = Math.max(1, Math.ceil(count / HASHED_PICTURES));
+    for (let index = 0; index < count; index += step) hash.update(await pixels(index));
+  }
   return hash.digest("hex");
 }
 
