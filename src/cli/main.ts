@@ -40,6 +40,7 @@ const exitCodes: readonly (readonly [string, string])[] = [
   ["10", "DeviceLostError: the device was lost while in use"],
   ["11", "NonFiniteError: a NaN or an infinity appeared"],
   ["12", "ToleranceError: a measured error is above its tolerance"],
+  ["130", "InterruptedError: stopped by Ctrl-C; train --resume goes on"],
 ];
 
 async function mainHelp(registry: Registry): Promise<string> {

@@ -1,7 +1,7 @@
 /** Augmentation as commands use it: policies by name or file, and a policy joined to the images that it augments. */
 import { existsSync, readFileSync } from "node:fs";
 import { Augmentation } from "../data/augment/augmentation.ts";
-import { batchPartners } from "../data/augment/parameters.ts";
+import { batchPartners, isDeterministic } from "../data/augment/parameters.ts";
 import { builtInPolicies, type Policy, parsePolicyText, policyToJson } from "../data/augment/policy.ts";
 import { DataError, UsageError } from "../engine/errors.ts";
 import { cast } from "../engine/ops/cast.ts";
@@ -58,6 +58,7 @@ export function augmentedSource<T extends AddressedSource>(
   return {
     ...source,
     mixes,
+    varies: !isDeterministic(policy),
     build(inputSize, labels) {
       const { pixels } = source.build(inputSize);
       const augmented = augmentation.build({ images: cast(pixels, "f32"), labels });

@@ -35,6 +35,8 @@ export class Terminal {
   readonly #now: () => number;
   readonly #live: boolean;
   #lineOpen = false;
+  /** Lines of the picture that stands right above the cursor. */
+  #pictureLines = 0;
 
   constructor(stream: Stream, env: Environment = process.env, now: () => number = () => performance.now()) {
     this.#stream = stream;
@@ -48,6 +50,21 @@ export class Terminal {
   line(text: string): void {
     this.#stream.write(`${this.#lineOpen ? "\r\x1b[K" : ""}${text}\n`);
     this.#lineOpen = false;
+    this.#pictureLines = 0;
+  }
+
+  /** Characters in a line. */
+  get columns(): number {
+    return this.#stream.columns ?? 80;
+  }
+
+  /** Lines that stand in place of those of the last picture, when nothing was written since; only on a live terminal. */
+  picture(lines: readonly string[]): void {
+    if (!this.#live) return;
+    const up = this.#pictureLines > 0 ? `\x1b[${this.#pictureLines}A` : "";
+    this.#stream.write(`\r\x1b[K${up}${lines.map((line) => `\x1b[K${line}\n`).join("")}`);
+    this.#lineOpen = false;
+    this.#pictureLines = lines.length;
   }
 
   warn(text: string): void {
@@ -92,7 +109,7 @@ export class Terminal {
   #redraw(text: string): void {
     // A line longer than the window would wrap, and the next one could not erase it. Escape codes take no width.
     const visible = stripVTControlCharacters(text);
-    const width = (this.#stream.columns ?? 80) - 1;
+    const width = this.columns - 1;
     this.#stream.write(`\r\x1b[K${visible.length > width ? visible.slice(0, width) : text}`);
     this.#lineOpen = true;
   }

@@ -94,6 +94,13 @@ export class Device {
     return this.#lost !== null;
   }
 
+  /** Whether what failed with `error` failed because the device was lost: the news of the loss may come later than its effects. */
+  async wasLost(error: unknown): Promise<boolean> {
+    if (error instanceof DeviceLostError || this.isLost) return true;
+    await Promise.race([this.gpu.lost, new Promise((resolve) => setTimeout(resolve, 50))]);
+    return this.isLost;
+  }
+
   /** Throws what the GPU has reported since the last check. */
   check(): void {
     if (this.#lost)

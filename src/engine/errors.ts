@@ -64,3 +64,8 @@ export class NonFiniteError extends TepalError {
 export class ToleranceError extends TepalError {
   override readonly exitCode: number = 12;
 }
+
+/** The user stopped the work (Ctrl-C); what a checkpoint holds is kept. */
+export class InterruptedError extends TepalError {
+  override readonly exitCode: number = 130;
+}

@@ -8,10 +8,15 @@ import { input } from "../engine/ops/sources.ts";
 import { ParameterStore } from "../engine/parameters.ts";
 import type { DeviceValue, Plan } from "../engine/plan/plan.ts";
 import { BATCH, type Shape } from "../engine/types.ts";
-import { checkPreprocessing, checkWeights, KERAS_MOBILENET_V2_PREPROCESSING } from "./formats/inspect.ts";
+import {
+  checkPreprocessing,
+  checkWeights,
+  KERAS_MOBILENET_V2_PREPROCESSING,
+  NOTEBOOK_PREPROCESSING,
+} from "./formats/inspect.ts";
 import type { Architecture, ModelManifest, Preprocessing, Splits } from "./formats/manifest.ts";
 import type { WeightTensor } from "./formats/weightSet.ts";
-import { type BatchNormMode, kerasBatchNorm } from "./layers.ts";
+import { type BatchNormMode, kerasBatchNorm, type TrainingMode } from "./layers.ts";
 import { mobileNetV2 } from "./mobilenetV2.ts";
 import type { Network } from "./network.ts";
 import { smallCnn, smallCnnBatchNorm } from "./smallCnn.ts";
@@ -68,10 +73,12 @@ const PREDICTION_BATCH = 16;
 export class Classifier implements Explainable {
   readonly inputSize: readonly [height: number, width: number];
   readonly #predictors = new Map<PixelType, Promise<Plan>>();
+  #device: Device;
+  #parameters: ParameterStore;
 
   constructor(
-    readonly device: Device,
-    readonly parameters: ParameterStore,
+    device: Device,
+    parameters: ParameterStore,
     readonly architecture: ClassifierArchitecture,
     readonly preprocessing: Preprocessing,
     readonly classNames: readonly string[] | null,
@@ -79,6 +86,23 @@ export class Classifier implements Explainable {
     readonly weightShapes: ReadonlyMap<string, Shape>,
   ) {
     this.inputSize = architecture.inputSize;
+    this.#device = device;
+    this.#parameters = parameters;
+  }
+
+  get device(): Device {
+    return this.#device;
+  }
+
+  get parameters(): ParameterStore {
+    return this.#parameters;
+  }
+
+  /** After its device was lost: the classifier goes on on another one, with these weights. */
+  moveTo(device: Device, tensors: ReadonlyMap<string, WeightTensor>): void {
+    this.#predictors.clear();
+    this.#device = device;
+    this.#parameters = storeOf(device, this.weightShapes, tensors);
   }
 
   get classes(): number | null {
@@ -91,8 +115,8 @@ export class Classifier implements Explainable {
   }
 
   /** The network as nodes on a preprocessed image tensor [N, H, W, 3]. */
-  build(x: Tensor, mode: BatchNormMode = "frozen"): Network {
-    return buildNetwork(x, this.architecture, mode);
+  build(x: Tensor, mode: BatchNormMode | TrainingMode = {}): Network {
+    return buildNetwork(x, this.architecture, typeof mode === "string" ? { batchNorm: mode } : mode);
   }
 
   /** The input `pixels` [N, H, W, 3] of 0 to 255. */
@@ -173,16 +197,15 @@ export class Classifier implements Explainable {
   }
 }
 
-function buildNetwork(x: Tensor, architecture: ClassifierArchitecture, mode: BatchNormMode): Network {
+function buildNetwork(x: Tensor, architecture: ClassifierArchitecture, training: TrainingMode): Network {
+  const { batchNorm: mode = "frozen", dropout } = training;
   switch (architecture.name) {
     case "mobilenetV2": {
-      const { width, classes } = architecture;
-      return mobileNetV2(x, { width, classes, batchNorm: { ...kerasBatchNorm, mode } });
+      const { head: headKind, ...options } = architecture;
+      return mobileNetV2(x, { ...options, headKind, dropout, batchNorm: { ...kerasBatchNorm, mode } });
     }
-    case "smallCnn": {
-      const { classes, channels } = architecture;
-      return smallCnn(x, { classes, channels, batchNorm: { ...smallCnnBatchNorm, mode } });
-    }
+    case "smallCnn":
+      return smallCnn(x, { ...architecture, dropout, batchNorm: { ...smallCnnBatchNorm, mode } });
     default:
       return architecture satisfies never;
   }
@@ -191,13 +214,13 @@ function buildNetwork(x: Tensor, architecture: ClassifierArchitecture, mode: Bat
 /** Names and shapes of the weights of a network, in the order of its layers. */
 export function weightShapesOf(architecture: ClassifierArchitecture): Map<string, Shape> {
   const x = input("pixels", [BATCH, ...architecture.inputSize, 3]);
-  return new Map(buildNetwork(x, architecture, "frozen").parameters);
+  return new Map(buildNetwork(x, architecture, {}).parameters);
 }
 
 /**
  * Puts weights on a device as a classifier.
  * @throws WeightsError when names or shapes are not the network's, when the preprocessing is not stated or, for MobileNetV2,
- * not Keras' x / 127.5 − 1, or when the class names are not as many as the classes.
+ * neither Keras' x / 127.5 − 1 nor by name the notebook's mistake, or when the class names are not as many as the classes.
  */
 export function createClassifier(device: Device, description: ClassifierDescription): Classifier {
   const { architecture, preprocessing, classNames, tensors } = description;
@@ -205,12 +228,23 @@ export function createClassifier(device: Device, description: ClassifierDescript
   const expected = new Map([...shapes].map(([name, shape]) => [name, [...shape]]));
   checkWeights({ tensors: new Map(tensors), source: "safetensors", metadata: {} }, expected);
   const isMobileNet = architecture.name === "mobilenetV2";
-  if (preprocessing === null || isMobileNet) checkPreprocessing(preprocessing, KERAS_MOBILENET_V2_PREPROCESSING);
+  const isChosenMistake = preprocessing?.name === NOTEBOOK_PREPROCESSING.name;
+  if (preprocessing === null || (isMobileNet && !isChosenMistake))
+    checkPreprocessing(preprocessing, KERAS_MOBILENET_V2_PREPROCESSING);
   if (classNames !== null && classNames.length !== architecture.classes)
     throw new WeightsError(
       `expected one name for each of the ${architecture.classes ?? 0} classes, found ${classNames.length}; give as many names as classes`,
     );
+  const parameters = storeOf(device, shapes, tensors);
+  return new Classifier(device, parameters, architecture, preprocessing as Preprocessing, classNames, shapes);
+}
+
+function storeOf(
+  device: Device,
+  shapes: ReadonlyMap<string, Shape>,
+  tensors: ReadonlyMap<string, WeightTensor>,
+): ParameterStore {
   const parameters = new ParameterStore(device);
   for (const [name, shape] of shapes) parameters.set(name, (tensors.get(name) as WeightTensor).data, shape);
-  return new Classifier(device, parameters, architecture, preprocessing as Preprocessing, classNames, shapes);
+  return parameters;
 }

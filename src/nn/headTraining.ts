@@ -1,17 +1,30 @@
 import { compile } from "../engine/compile.ts";
 import type { Device } from "../engine/device.ts";
 import { DataError, ShapeError } from "../engine/errors.ts";
-import type { Tensor } from "../engine/graph.ts";
+import { dropout } from "../engine/ops/dropout.ts";
 import { input } from "../engine/ops/sources.ts";
 import { ParameterStore } from "../engine/parameters.ts";
 import { BATCH, type Shape } from "../engine/types.ts";
+import { gatherRows } from "./features.ts";
 import type { WeightTensor } from "./formats/weightSet.ts";
 import { initialise } from "./initialise.ts";
 import { kerasBatchNorm, LayerBuilder } from "./layers.ts";
 import { lossAndAccuracy } from "./metrics.ts";
-import { adam, resetMoments } from "./optimisers.ts";
-import { checkTraining, type TrainingOptions, type TrainingOutcome, trainEpochs } from "./trainingLoop.ts";
-import { type TrainableNetwork, TrainingStep } from "./trainingStep.ts";
+import { adam, momentNames, resetMoments } from "./optimisers.ts";
+import {
+  checkTraining,
+  type TrainingJob,
+  type TrainingOptions,
+  type TrainingOutcome,
+  trainEpochs,
+} from "./trainingLoop.ts";
+import {
+  addressInput,
+  dropoutAddresses,
+  resetAccumulators,
+  type TrainableNetwork,
+  TrainingStep,
+} from "./trainingStep.ts";
 
 /** Features with the class of each row. */
 export interface LabelledFeatures {
@@ -38,13 +51,18 @@ const HEAD = "predictions";
 /** Rows of one evaluation that go to the GPU together. */
 const EVALUATION_BATCH = 512;
 
-/** A dense softmax head on features: input `features` [N, channels], logits [N, classes], parameters `predictions/*`. */
+/**
+ * A dense softmax head on features: input `features` [N, channels], logits [N, classes], parameters `predictions/*`. With dropout
+ * it also reads `address` (`addressInput`).
+ */
 export function denseHead(
   channels: number,
   classes: number,
+  rate = 0,
 ): TrainableNetwork & { readonly parameters: ReadonlyMap<string, Shape> } {
   const layers = new LayerBuilder(kerasBatchNorm);
-  const logits = layers.dense(input("features", [BATCH, channels]), HEAD, classes);
+  const features = input("features", [BATCH, channels]);
+  const logits = layers.dense(rate > 0 ? dropout(features, addressInput(), rate) : features, HEAD, classes);
   return { logits, trainable: layers.trainable, parameters: layers.parameters };
 }
 
@@ -53,14 +71,6 @@ function checkFeatures({ features, labels }: LabelledFeatures, channels: number)
     throw new ShapeError(
       `expected ${labels.length} × ${channels} features, found ${features.length} values; give one row for each label`,
     );
-}
-
-/** The rows of these indices, copied. */
-function gatherRows(features: Float32Array, channels: number, indices: ArrayLike<number>): Float32Array {
-  const rows = new Float32Array(indices.length * channels);
-  for (let row = 0; row < indices.length; row++)
-    rows.set(features.subarray(indices[row] * channels, (indices[row] + 1) * channels), row * channels);
-  return rows;
 }
 
 /**
@@ -76,38 +86,54 @@ export async function trainHead(device: Device, data: HeadData, options: Trainin
   checkTraining(train.labels, classes, options);
   if (validation.labels.length === 0)
     throw new DataError("expected at least one validation image, found none; choose another split");
-  const { batch = 32, seed = 0, optimiser = adam() } = options;
-  const parameters = new ParameterStore(device);
-  const head = denseHead(channels, classes);
-  for (const [name, values] of initialise(head.parameters, seed))
-    parameters.set(name, values, head.parameters.get(name) as Shape);
-  resetMoments(parameters, optimiser, head.parameters);
-  const evaluation = { logits: head.logits as Tensor };
+  const { seed = 0 } = options;
+  const head = denseHead(channels, classes, options.dropout);
+  const first = initialise(head.parameters, seed);
+  const open = (current: Device): Promise<TrainingJob> => openJob(current, data, { head, first, options });
+  const { job, tensors, history, best } = await trainEpochs(open, device, options);
+  job.dispose();
+  return { history, best, tensors };
+}
+
+interface HeadJob {
+  readonly head: TrainableNetwork & { readonly parameters: ReadonlyMap<string, Shape> };
+  readonly first: ReadonlyMap<string, Float32Array<ArrayBuffer>>;
+  readonly options: TrainingOptions;
+}
+
+async function openJob(
+  device: Device,
+  { channels, classes, train, validation }: HeadData,
+  { head, first, options }: HeadJob,
+): Promise<TrainingJob> {
+  const { batch = 32, seed = 0, optimiser = adam(), dropout = 0 } = options;
+  const store = new ParameterStore(device);
+  const names = [...head.parameters.keys()];
+  for (const [name, values] of first) store.set(name, values, head.parameters.get(name) as Shape);
+  resetMoments(store, optimiser, head.parameters);
+  if ((options.accumulate ?? 1) > 1) resetAccumulators(store, head.parameters);
   const maxBatch = Math.min(batch, train.labels.length);
-  const tensors = new Map<string, WeightTensor>();
-  const step = await TrainingStep.create(device, parameters, head, { optimiser, maxBatch });
-  const evaluator = await compile(device, { outputs: evaluation }, { parameters, maxBatch: EVALUATION_BATCH });
-  try {
-    const outcome = await trainEpochs(
-      {
-        labels: train.labels,
-        step,
-        batch: (indices) => ({ features: gatherRows(train.features, channels, indices) }),
-        async validate() {
-          const { logits } = await evaluator.run({ features: validation.features });
-          return lossAndAccuracy(logits, validation.labels, classes);
-        },
-        async keep() {
-          for (const [name, shape] of head.parameters)
-            tensors.set(name, { shape: [...shape], data: (await parameters.get(name)) as Float32Array });
-        },
-      },
-      options,
-    );
-    return { ...outcome, tensors };
-  } finally {
-    step.dispose();
-    evaluator.dispose();
-    parameters.dispose();
-  }
+  const step = await TrainingStep.create(device, store, head, { ...options, optimiser, maxBatch });
+  const logits = denseHead(channels, classes).logits;
+  const evaluator = await compile(device, { outputs: { logits } }, { parameters: store, maxBatch: EVALUATION_BATCH });
+  return {
+    labels: train.labels,
+    step,
+    store,
+    weights: names,
+    moments: names.flatMap((name) => momentNames(optimiser, name)),
+    batch: (indices, { epoch }) => ({
+      features: gatherRows(train.features, channels, indices),
+      ...(dropout > 0 ? { address: dropoutAddresses(indices, seed, epoch) } : {}),
+    }),
+    async validate() {
+      const { logits: scores } = await evaluator.run({ features: validation.features });
+      return lossAndAccuracy(scores as Float32Array, validation.labels, classes);
+    },
+    dispose() {
+      step.dispose();
+      evaluator.dispose();
+      store.dispose();
+    },
+  };
 }

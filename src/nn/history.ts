@@ -8,8 +8,8 @@ export interface EpochRecord {
   /** Measured on the validation images with the weights at the end of the epoch. */
   readonly valLoss: number;
   readonly valAccuracy: number;
-  /** Wall time; the only field that differs between two equal runs. */
-  readonly seconds: number;
+  /** Of the epoch's last step, after schedule and plateaus. */
+  readonly learningRate: number;
 }
 
 export interface BestEpoch {
@@ -18,9 +18,18 @@ export interface BestEpoch {
   readonly valLoss: number;
 }
 
-/** Whether an epoch is better: higher validation accuracy, at equal accuracy lower validation loss; else the earlier stays. */
-export function isBetter(candidate: BestEpoch, best: BestEpoch | null): boolean {
-  if (best === null || candidate.valAccuracy > best.valAccuracy) return true;
+/** What chooses the epoch whose weights are kept, and what early stopping watches. */
+export const monitors = ["valAccuracy", "valLoss"] as const;
+export type Monitor = (typeof monitors)[number];
+
+/**
+ * Whether an epoch is better: higher validation accuracy, at equal accuracy lower validation loss; or, watching `valLoss`, lower
+ * validation loss alone. Else the earlier stays.
+ */
+export function isBetter(candidate: BestEpoch, best: BestEpoch | null, monitor: Monitor = "valAccuracy"): boolean {
+  if (best === null) return true;
+  if (monitor === "valLoss") return candidate.valLoss < best.valLoss;
+  if (candidate.valAccuracy > best.valAccuracy) return true;
   return candidate.valAccuracy === best.valAccuracy && candidate.valLoss < best.valLoss;
 }
 
@@ -30,7 +39,7 @@ const columns = [
   "accuracy",
   "valLoss",
   "valAccuracy",
-  "seconds",
+  "learningRate",
 ] as const satisfies readonly (keyof EpochRecord)[];
 
 /** A history as comma-separated values with a header line; numbers as short as they can be read back exactly. */
@@ -38,3 +47,7 @@ export function historyCsv(history: readonly EpochRecord[]): string {
   const lines = history.map((record) => columns.map((column) => String(record[column])).join(","));
   return `${[columns.join(","), ...lines].join("\n")}\n`;
 }
+
+/** The history and the kept epoch as the text of `history.json`. */
+export const historyJson = (history: readonly EpochRecord[], best: BestEpoch | null): string =>
+  `${JSON.stringify({ history, best }, null, 2)}\n`;

@@ -4,22 +4,43 @@ import { batchNormTraining } from "../engine/ops/batchNormTraining.ts";
 import { biasAdd, batchNorm as frozenBatchNorm } from "../engine/ops/channel.ts";
 import { conv2d, samePadding } from "../engine/ops/conv2d.ts";
 import { depthwiseConv2d } from "../engine/ops/depthwise.ts";
+import { dropout } from "../engine/ops/dropout.ts";
 import { matmul } from "../engine/ops/matmul.ts";
+import { globalAveragePool } from "../engine/ops/reduce.ts";
+import { flatten } from "../engine/ops/reshape.ts";
 import { parameter } from "../engine/ops/sources.ts";
 import { runningAverageUpdate } from "../engine/ops/updates.ts";
 import type { Shape } from "../engine/types.ts";
+import type { Head } from "./formats/manifest.ts";
 
 /** How batch normalisation behaves: with its running statistics, or with the batch's own (which then update the running ones). */
 export type BatchNormMode = "frozen" | "training";
 
 export interface BatchNormRule {
-  readonly mode: BatchNormMode;
+  /** One for all layers, or by the layer's name. */
+  readonly mode: BatchNormMode | ((layer: string) => BatchNormMode);
   readonly epsilon: number;
   readonly momentum: number;
 }
 
+/** What a network does otherwise while it is trained. */
+export interface TrainingMode {
+  /** Default `frozen`. */
+  readonly batchNorm?: BatchNormRule["mode"];
+  /** Dropout before the last layer; `address` i32 [N, 4] is (seed, epoch, sample, op) of each sample. */
+  readonly dropout?: { readonly rate: number; readonly address: Tensor };
+}
+
 /** Keras' MobileNetV2: ε 1e-3, momentum 0.999. */
 export const kerasBatchNorm: BatchNormRule = { mode: "frozen", epsilon: 1e-3, momentum: 0.999 };
+
+export interface HeadOptions {
+  readonly kind: Head;
+  readonly pooledLabel: string;
+  readonly name: string;
+  readonly classes: number | null;
+  readonly dropout?: TrainingMode["dropout"];
+}
 
 /**
  * Builds layers and remembers their parameters: names `layer/variable` as Keras has them, kernels HWIO, depthwise kernels HWC.
@@ -54,7 +75,7 @@ export class LayerBuilder {
     const movingMean = this.#parameter(`${name}/moving_mean`, shape, false);
     const movingVariance = this.#parameter(`${name}/moving_variance`, shape, false);
     const { mode, epsilon, momentum } = this.batchNormRule;
-    if (mode === "frozen")
+    if ((typeof mode === "function" ? mode(name) : mode) === "frozen")
       return frozenBatchNorm(x, { gamma, beta, mean: movingMean, variance: movingVariance, epsilon }, name);
     const [y, mean, variance] = batchNormTraining(x, gamma, beta, { epsilon }, name);
     this.statistics.push(
@@ -69,6 +90,19 @@ export class LayerBuilder {
     const weights = this.#parameter(`${name}/kernel`, [x.shape[x.shape.length - 1], units]);
     const bias = this.#parameter(`${name}/bias`, [units]);
     return biasAdd(matmul(x, weights), bias, name);
+  }
+
+  /**
+   * The end of a classifier on its last map [N, h, w, C]: its mean [N, C] or all of it [N, h·w·C], dropout where training asks for
+   * it, and a dense layer of `classes` scores, none for `null`.
+   */
+  head(
+    features: Tensor,
+    { kind, pooledLabel, name, classes, dropout: drop }: HeadOptions,
+  ): { readonly pooled: Tensor; readonly logits: Tensor | null } {
+    const pooled = kind === "flatten-dense" ? flatten(features) : globalAveragePool(features, pooledLabel);
+    if (classes === null) return { pooled, logits: null };
+    return { pooled, logits: this.dense(drop ? dropout(pooled, drop.address, drop.rate) : pooled, name, classes) };
   }
 
   #parameter(name: string, shape: Shape, trainable = true): Tensor {

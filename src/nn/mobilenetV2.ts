@@ -1,10 +1,10 @@
 import { ShapeError } from "../engine/errors.ts";
 import type { Tensor } from "../engine/graph.ts";
 import { add } from "../engine/ops/binary.ts";
-import { globalAveragePool } from "../engine/ops/reduce.ts";
 import { relu6 } from "../engine/ops/unary.ts";
 import { formatShape } from "../engine/types.ts";
-import { type BatchNormRule, kerasBatchNorm, LayerBuilder } from "./layers.ts";
+import type { Head, Stem } from "./formats/manifest.ts";
+import { type BatchNormRule, kerasBatchNorm, LayerBuilder, type TrainingMode } from "./layers.ts";
 import { type InvertedResidual, mobileNetV2Table, mobileNetV2Widths } from "./mobilenetV2Table.ts";
 import type { Network } from "./network.ts";
 
@@ -16,6 +16,11 @@ export interface MobileNetV2Options {
   /** Name of the head's layer; Keras' ImageNet head is `predictions`. */
   readonly head?: string;
   readonly batchNorm?: BatchNormRule;
+  /** What the head reads; default `gap-dense`. */
+  readonly headKind?: Head;
+  /** `cifar` leaves out the strides of the stem and of `block_1`: 32 pixels end in a map of 4 × 4 instead of 1 × 1. Default `imagenet`. */
+  readonly stem?: Stem;
+  readonly dropout?: TrainingMode["dropout"];
 }
 
 /**
@@ -24,7 +29,8 @@ export interface MobileNetV2Options {
  * @throws ShapeError when the image is smaller or the width has no published weights.
  */
 export function mobileNetV2(x: Tensor, options: MobileNetV2Options = {}): Network {
-  const { width = 1, classes = null, head = "predictions", batchNorm = kerasBatchNorm } = options;
+  const { width = 1, classes = null, head = "predictions", batchNorm = kerasBatchNorm, dropout } = options;
+  const { headKind = "gap-dense", stem = "imagenet" } = options;
   const [, height, columns, channels] = x.shape;
   if (x.shape.length !== 4 || channels !== 3 || height < 32 || columns < 32)
     throw new ShapeError(
@@ -36,13 +42,15 @@ export function mobileNetV2(x: Tensor, options: MobileNetV2Options = {}): Networ
     );
   const table = mobileNetV2Table(width);
   const layers = new LayerBuilder(batchNorm);
-  let y = layers.convolution(x, "Conv1", table.stem, { stride: 2 });
+  const isCifar = stem === "cifar";
+  let y = layers.convolution(x, "Conv1", table.stem, { stride: isCifar ? 1 : 2 });
   y = relu6(layers.batchNorm(y, "bn_Conv1"), "Conv1_relu");
-  for (const block of table.blocks) y = invertedResidual(layers, y, block);
+  for (const block of table.blocks)
+    y = invertedResidual(layers, y, isCifar && block.name === "block_1" ? { ...block, stride: 1 } : block);
   y = layers.batchNorm(layers.convolution(y, "Conv_1", table.features, { kernel: 1 }), "Conv_1_bn");
   const features = relu6(y, "out_relu");
-  const pooled = globalAveragePool(features, "global_average_pooling2d");
-  const logits = classes === null ? null : layers.dense(pooled, head, classes);
+  const pooledLabel = "global_average_pooling2d";
+  const { pooled, logits } = layers.head(features, { kind: headKind, pooledLabel, name: head, classes, dropout });
   const { parameters, trainable, statistics } = layers;
   return { features, pooled, logits, parameters, trainable, statistics };
 }

@@ -1,23 +1,47 @@
+import type { Device } from "../engine/device.ts";
 import { DataError, NonFiniteError, WeightsError } from "../engine/errors.ts";
 import type { Node, Tensor } from "../engine/graph.ts";
 import { scatterClass } from "../engine/ops/gather.ts";
 import { ones } from "../engine/ops/sources.ts";
-import type { ParameterStore } from "../engine/parameters.ts";
-import type { TypedArray } from "../engine/types.ts";
+import type { RunInputs } from "../engine/plan/plan.ts";
 import type { Classifier } from "./classifier.ts";
-import type { BatchNormMode } from "./layers.ts";
+import { activationRows, computeActivations } from "./features.ts";
+import { cutFrozenPart } from "./frozenPrefix.ts";
+import type { BatchNormRule } from "./layers.ts";
 import { lossAndAccuracy } from "./metrics.ts";
-import { adam, deleteMoments, resetMoments } from "./optimisers.ts";
-import type { LabelledPixelSource, PixelSource } from "./pixelSource.ts";
+import { adam, deleteMoments, momentNames, resetMoments } from "./optimisers.ts";
+import type { BatchPlace, LabelledPixelSource, PixelSource } from "./pixelSource.ts";
 import { Predictor } from "./prediction.ts";
-import { checkTraining, type TrainingOptions, type TrainingOutcome, trainEpochs } from "./trainingLoop.ts";
-import { labelInput, type TrainableNetwork, TrainingStep } from "./trainingStep.ts";
+import {
+  checkTraining,
+  type TrainingJob,
+  type TrainingOptions,
+  type TrainingOutcome,
+  trainEpochs,
+} from "./trainingLoop.ts";
+import { captureTensors, restoreTensors, type StateTensors } from "./trainingState.ts";
+import {
+  addressInput,
+  deleteAccumulators,
+  dropoutAddresses,
+  labelInput,
+  resetAccumulators,
+  type TrainableNetwork,
+  TrainingStep,
+} from "./trainingStep.ts";
 
 export interface NetworkTrainingOptions extends TrainingOptions {
   /** Which parameters may change, by name; default all. */
   readonly trainable?: (name: string) => boolean;
-  /** Whether batch normalisation uses the batch's statistics, and moves the running ones, or stays frozen; default `training`. */
-  readonly batchNorm?: BatchNormMode;
+  /**
+   * Whether batch normalisation uses the batch's statistics, and moves the running ones, or stays frozen; one mode for all layers,
+   * or by the layer's name. Default `training`.
+   */
+  readonly batchNorm?: BatchNormRule["mode"];
+  /** Bytes of the host's memory that what the frozen part gives may take; default 1 GiB. */
+  readonly cacheLimit?: number;
+  /** Told while the frozen part runs over the training images. */
+  readonly onPrepare?: (done: number, total: number) => void;
 }
 
 export interface NetworkData {
@@ -33,14 +57,18 @@ export interface NetworkData {
 export function trainableNetwork(
   classifier: Classifier,
   source: PixelSource,
-  { trainable = () => true, batchNorm = "training" }: Pick<NetworkTrainingOptions, "trainable" | "batchNorm"> = {},
+  options: Pick<NetworkTrainingOptions, "trainable" | "batchNorm" | "dropout"> = {},
 ): TrainableNetwork {
+  const { trainable = () => true, batchNorm = "training", dropout = 0 } = options;
   const { classes, inputSize } = classifier;
   const { pixels, labels } = source.build(
     inputSize,
     source.mixes && classes ? oneHot(labelInput(), classes) : undefined,
   );
-  const network = classifier.build(classifier.preprocess(pixels), batchNorm);
+  const network = classifier.build(classifier.preprocess(pixels), {
+    batchNorm,
+    ...(dropout > 0 ? { dropout: { rate: dropout, address: addressInput() } } : {}),
+  });
   if (network.logits === null)
     throw new WeightsError("expected a classifier with a head, found none; give it `classes` and head weights first");
   const chosen = new Map<string, Tensor>([...network.trainable].filter(([name]) => trainable(name)));
@@ -56,89 +84,141 @@ const oneHot = (labels: Tensor, classes: number): Tensor =>
   scatterClass(ones({ dtype: "f32", shape: labels.shape }), labels, classes);
 
 /**
- * Trains a classifier's network in place, on pixels. Evaluation reads the same weights with frozen batch normalisation.
- * Afterwards the classifier holds the weights of the best epoch by validation accuracy.
+ * Trains a classifier's network in place, on pixels. Evaluation reads the same weights with frozen batch normalisation. What lies
+ * before the first trainable layer needs no gradient; where its images never vary, it runs once for each of them.
+ * Afterwards the classifier holds the weights of the best epoch by what is monitored. After a loss that was recovered from, it is
+ * on the new device.
  * @throws DataError for labels out of range, empty parts or impossible options; WeightsError as `trainableNetwork`;
  * LimitError when the batch does not fit; NonFiniteError within the step in which a NaN or an infinity appears, naming the
- * op, with the parameters as before that step and the running statistics as before that epoch; the signal's reason.
+ * op, with the parameters as before that step and the running statistics as before that epoch; DeviceLostError without
+ * `recovery`; what `checkpoint.save` throws; the signal's reason.
  */
 export async function trainNetwork(
   classifier: Classifier,
-  { train, validation }: NetworkData,
+  data: NetworkData,
   options: NetworkTrainingOptions = {},
 ): Promise<TrainingOutcome> {
+  const { train, validation } = data;
   const network = trainableNetwork(classifier, train, options);
-  const classes = classifier.classes as number;
-  checkTraining(train.labels, classes, options);
+  checkTraining(train.labels, classifier.classes as number, options);
   if (validation.count === 0)
     throw new DataError("expected at least one validation image, found none; choose another split");
-  const { batch = 32, optimiser = adam() } = options;
-  const { device, parameters } = classifier;
-  const maxBatch = Math.min(batch, train.count);
-  resetMoments(
-    parameters,
-    optimiser,
-    [...network.trainable].map(([name, { shape }]) => [name, shape] as const),
-  );
-  const updated = (network.statistics ?? []).map(updatedParameter);
-  const best = new Snapshot(parameters, [...network.trainable.keys(), ...updated]);
-  // The optimiser skips a step that is not finite; running statistics move with the forward pass, so they are put back.
-  const statistics = new Snapshot(parameters, updated);
-  await statistics.take();
-  const onlyHead = updated.length === 0 && [...network.trainable.keys()].every(isHead);
-  let step: TrainingStep | null = null;
-  let predictor: Predictor | null = null;
+  const session = new NetworkSession(classifier, data, network, options);
+  await session.begin();
   try {
-    const predicting = onlyHead
-      ? await Predictor.ofHead(classifier, validation, options.signal)
-      : await Predictor.create(classifier, validation);
-    predictor = predicting;
-    step = await TrainingStep.create(device, parameters, network, { optimiser, maxBatch });
-    const outcome = await trainEpochs(
-      {
-        labels: train.labels,
-        step,
-        batch: (indices, place) => train.inputs(indices, place),
-        async validate() {
-          await statistics.take();
-          return lossAndAccuracy(await predicting.logits(), validation.labels, classes);
-        },
-        keep: () => best.take(),
-      },
+    const { job, tensors, history, best } = await trainEpochs(
+      (device) => session.open(device),
+      classifier.device,
       options,
     );
-    best.restore();
-    return outcome;
+    restoreTensors(classifier.parameters, tensors);
+    job.dispose();
+    return { history, best };
   } catch (error) {
-    if (error instanceof NonFiniteError) statistics.restore();
+    if (error instanceof NonFiniteError) session.restoreStatistics();
     throw error;
-  } finally {
-    step?.dispose();
-    predictor?.dispose();
-    deleteMoments(parameters, optimiser, network.trainable.keys());
   }
 }
 
-/** Whether a parameter is of the head, which reads the features and nothing else. */
-const isHead = (name: string): boolean => name.startsWith("predictions/");
-
-const updatedParameter = (node: Node): string => node.inputs[0].node.attributes.name;
-
-/** A copy of some parameters on the host. */
-class Snapshot {
-  #values = new Map<string, TypedArray>();
+/** What a training of a classifier keeps while devices come and go. */
+class NetworkSession {
+  readonly #updated: readonly string[];
+  readonly #changing: ReadonlySet<string>;
+  /** All weights at the start, to go on from on another device. */
+  #first: StateTensors = new Map();
+  /** The optimiser skips a step that is not finite; running statistics move with the forward pass, so they are put back. */
+  #statistics: StateTensors = new Map();
+  #cut: { readonly network: TrainableNetwork; readonly rows: ReturnType<typeof activationRows> } | null = null;
+  #hasCut = false;
 
   constructor(
-    readonly store: ParameterStore,
-    readonly names: readonly string[],
-  ) {}
-
-  async take(): Promise<void> {
-    const values = await Promise.all(this.names.map((name) => this.store.get(name)));
-    this.#values = new Map(this.names.map((name, index) => [name, values[index]]));
+    readonly classifier: Classifier,
+    readonly data: NetworkData,
+    readonly network: TrainableNetwork,
+    readonly options: NetworkTrainingOptions,
+  ) {
+    this.#updated = (network.statistics ?? []).map(updatedParameter);
+    this.#changing = new Set([...network.trainable.keys(), ...this.#updated]);
   }
 
-  restore(): void {
-    for (const [name, values] of this.#values) this.store.set(name, values, this.store.shape(name));
+  async begin(): Promise<void> {
+    if (this.options.recovery) this.#first = await this.classifier.tensors();
+    await this.#takeStatistics();
+  }
+
+  async #takeStatistics(): Promise<void> {
+    this.#statistics = await captureTensors(this.classifier.parameters, this.#updated);
+  }
+
+  restoreStatistics(): void {
+    restoreTensors(this.classifier.parameters, this.#statistics);
+  }
+
+  async open(device: Device): Promise<TrainingJob> {
+    const { classifier, data, options, network } = this;
+    if (device !== classifier.device) classifier.moveTo(device, this.#first);
+    const { parameters } = classifier;
+    const { batch = 32, optimiser = adam(), accumulate = 1, cacheLimit = 2 ** 30, signal } = options;
+    const shapes = [...network.trainable].map(([name, { shape }]) => [name, shape] as const);
+    const cached = { changing: this.#changing, limit: cacheLimit, signal };
+    resetMoments(parameters, optimiser, shapes);
+    if (accumulate > 1) resetAccumulators(parameters, shapes);
+    let predictor: Predictor | null = null;
+    let step: TrainingStep | null = null;
+    const dispose = (): void => {
+      step?.dispose();
+      predictor?.dispose();
+      deleteMoments(parameters, optimiser, network.trainable.keys());
+      if (accumulate > 1) deleteAccumulators(parameters, network.trainable.keys());
+    };
+    try {
+      const predicting = await Predictor.ofChanging(classifier, data.validation, cached);
+      predictor = predicting;
+      if (!this.#hasCut) this.#cut = await this.#cutTraining(cacheLimit);
+      this.#hasCut = true;
+      const maxBatch = Math.min(batch, data.train.count);
+      const stepOptions = { ...options, optimiser, maxBatch };
+      step = await TrainingStep.create(device, parameters, this.#cut?.network ?? network, stepOptions);
+      return {
+        labels: data.train.labels,
+        step,
+        store: parameters,
+        weights: [...this.#changing],
+        moments: [...network.trainable.keys()].flatMap((name) => momentNames(optimiser, name)),
+        batch: (indices, place) => this.#inputs(indices, place),
+        validate: async () => {
+          await this.#takeStatistics();
+          const { labels } = data.validation;
+          return lossAndAccuracy(await predicting.logits(), labels, classifier.classes as number);
+        },
+        dispose,
+      };
+    } catch (error) {
+      dispose();
+      throw error;
+    }
+  }
+
+  /** The trained part alone with what the frozen one gives, when images never vary and it fits into `limit` bytes. */
+  async #cutTraining(limit: number) {
+    const { classifier, network, options } = this;
+    const { train } = this.data;
+    if (train.varies || train.mixes) return null;
+    const graph = { outputs: { logits: network.logits }, updates: network.statistics };
+    const cut = cutFrozenPart(graph, { changing: this.#changing, fed: new Set(["address"]) });
+    if (!cut || cut.bytesPerSample * train.count > limit) return null;
+    const { signal, onPrepare: onProgress } = options;
+    const activations = await computeActivations(classifier, train, cut.frontier, { signal, onProgress });
+    const { outputs, updates: statistics } = cut.graph;
+    const trained = { logits: outputs.logits, trainable: network.trainable, statistics };
+    return { network: trained, rows: activationRows(activations, train.count) };
+  }
+
+  async #inputs(indices: Uint32Array, place: BatchPlace): Promise<RunInputs> {
+    const { dropout = 0, seed = 0 } = this.options;
+    const inputs = this.#cut ? this.#cut.rows(indices) : await this.data.train.inputs(indices, place);
+    return dropout > 0 ? { ...inputs, address: dropoutAddresses(indices, seed, place.epoch) } : inputs;
   }
 }
+
+const updatedParameter = (node: Node): string => node.inputs[0].node.attributes.name;

@@ -26,6 +26,8 @@ export interface PixelSource {
   readonly count: number;
   /** True when samples of a batch are mixed with each other, so that their labels are mixed too. */
   readonly mixes?: boolean;
+  /** True when an image may come out otherwise in another epoch, so that nothing computed from it can be kept. */
+  readonly varies?: boolean;
   /**
    * The part of the graph that makes the pixels at a network's input size.
    * @param labels one-hot [N, classes]; mixed as the images are

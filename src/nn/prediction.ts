@@ -1,15 +1,21 @@
 import { compile } from "../engine/compile.ts";
 import { WeightsError } from "../engine/errors.ts";
-import type { Tensor } from "../engine/graph.ts";
 import type { Plan } from "../engine/plan/plan.ts";
 import type { Classifier } from "./classifier.ts";
-import { computeFeatures, featureChannels } from "./features.ts";
-import { denseHead } from "./headTraining.ts";
-import { batchesOf, type PixelSource } from "./pixelSource.ts";
+import { activationRows, computeActivations } from "./features.ts";
+import { cutFrozenPart } from "./frozenPrefix.ts";
+import { batchesOf, fetchAhead, type PixelSource } from "./pixelSource.ts";
 
 /** Images that are fetched together, and of them those that go to the GPU together. */
 const FETCHED_BATCH = 64;
 const PREDICTION_BATCH = 16;
+
+export interface CachedPrediction {
+  readonly changing: ReadonlySet<string>;
+  /** The most bytes that may be kept. */
+  readonly limit: number;
+  readonly signal?: AbortSignal;
+}
 
 /** Predictions of all images of a source with the weights that the classifier has at the time. */
 export class Predictor {
@@ -30,18 +36,24 @@ export class Predictor {
     return new Predictor(source, classifier.classes as number, plan, () => batchesOf(source, FETCHED_BATCH));
   }
 
-  /** The same where nothing but the head will change: the features are computed once, here. */
-  static async ofHead(classifier: Classifier, source: PixelSource, signal?: AbortSignal): Promise<Predictor> {
-    const [classes, channels] = [classifier.classes as number, featureChannels(classifier)];
-    const features = await computeFeatures(classifier, source, { signal });
-    const logits = denseHead(channels, classes).logits as Tensor;
-    const { device, parameters } = classifier;
-    const plan = await compile(device, { outputs: { logits } }, { parameters, maxBatch: FETCHED_BATCH });
-    async function* batches(): ReturnType<typeof batchesOf> {
-      const indices = Uint32Array.from({ length: source.count }, (_, index) => index);
-      yield { indices, start: 0, inputs: { features } };
-    }
-    return new Predictor(source, classes, plan, batches);
+  /**
+   * The same where only the parameters `changing` will change: what the frozen part gives is computed once, here, unless it takes
+   * more than `limit` bytes.
+   */
+  static async ofChanging(
+    classifier: Classifier,
+    source: PixelSource,
+    { changing, limit, signal }: CachedPrediction,
+  ): Promise<Predictor> {
+    const { device, parameters, inputSize } = classifier;
+    const { logits } = classifier.build(classifier.preprocess(source.build(inputSize).pixels));
+    const cut = logits && cutFrozenPart({ outputs: { logits } }, { changing, fed: new Set() });
+    if (!cut || cut.bytesPerSample * source.count > limit) return Predictor.create(classifier, source);
+    const cached = await computeActivations(classifier, source, cut.frontier, { signal });
+    const plan = await compile(device, cut.graph, { parameters, maxBatch: FETCHED_BATCH });
+    const rows = activationRows(cached, source.count);
+    const all = Uint32Array.from({ length: source.count }, (_, index) => index);
+    return new Predictor(source, classifier.classes as number, plan, () => fetchAhead(all, FETCHED_BATCH, rows));
   }
 
   /** [N, classes]. */

@@ -1,9 +1,9 @@
 import { ShapeError } from "../engine/errors.ts";
 import type { Tensor } from "../engine/graph.ts";
-import { globalAveragePool } from "../engine/ops/reduce.ts";
 import { relu6 } from "../engine/ops/unary.ts";
 import { formatShape } from "../engine/types.ts";
-import { type BatchNormRule, LayerBuilder } from "./layers.ts";
+import type { Head, Stem } from "./formats/manifest.ts";
+import { type BatchNormRule, LayerBuilder, type TrainingMode } from "./layers.ts";
 import type { Network } from "./network.ts";
 
 export interface SmallCnnOptions {
@@ -11,6 +11,11 @@ export interface SmallCnnOptions {
   /** Channels after each stage; each stage halves height and width. */
   readonly channels?: readonly number[];
   readonly batchNorm?: BatchNormRule;
+  /** What the head reads; default `gap-dense`. */
+  readonly head?: Head;
+  /** `cifar` leaves out the stride of the stem, for images of about 32 pixels; default `imagenet`. */
+  readonly stem?: Stem;
+  readonly dropout?: TrainingMode["dropout"];
 }
 
 /** Batch normalisation of a network that trains for minutes: its running statistics must follow within an epoch. */
@@ -23,16 +28,15 @@ export const smallCnnChannels: readonly number[] = [16, 32, 64, 128];
  * depthwise 3×3 with stride 2 and a 1×1 convolution (Howard et al. 2017), global average pooling and a dense head.
  * x: preprocessed images [N, H, W, 3]. Labels: `stem_relu`, `stage_1_relu`, …, the last one is the map to explain.
  */
-export function smallCnn(
-  x: Tensor,
-  { classes, channels = smallCnnChannels, batchNorm = smallCnnBatchNorm }: SmallCnnOptions,
-): Network {
+export function smallCnn(x: Tensor, options: SmallCnnOptions): Network {
+  const { classes, channels = smallCnnChannels, batchNorm = smallCnnBatchNorm, dropout } = options;
+  const { head = "gap-dense", stem = "imagenet" } = options;
   if (x.shape.length !== 4 || x.shape[3] !== 3 || x.shape[1] < 32 || x.shape[2] < 32)
     throw new ShapeError(
       `smallCnn expects images [N, H, W, 3] of at least 32 × 32 pixels, found ${formatShape(x.shape)}; resize them first`,
     );
   const layers = new LayerBuilder(batchNorm);
-  let y = layers.convolution(x, "stem", channels[0], { stride: 2 });
+  let y = layers.convolution(x, "stem", channels[0], { stride: stem === "cifar" ? 1 : 2 });
   y = relu6(layers.batchNorm(y, "stem_BN"), "stem_relu");
   channels.slice(1).forEach((width, index) => {
     const name = `stage_${index + 1}`;
@@ -43,8 +47,8 @@ export function smallCnn(
     y = layers.convolution(y, name, width, { kernel: 1 });
     y = relu6(layers.batchNorm(y, `${name}_BN`), `${name}_relu`);
   });
-  const pooled = globalAveragePool(y, "pooled");
-  const logits = layers.dense(pooled, "predictions", classes);
+  const headOptions = { kind: head, pooledLabel: "pooled", name: "predictions", classes, dropout };
+  const { pooled, logits } = layers.head(y, headOptions);
   const { parameters, trainable, statistics } = layers;
   return { features: y, pooled, logits, parameters, trainable, statistics };
 }

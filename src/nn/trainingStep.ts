@@ -3,17 +3,21 @@ import { compile } from "../engine/compile.ts";
 import type { Device } from "../engine/device.ts";
 import { NonFiniteError } from "../engine/errors.ts";
 import type { Graph, Node, Tensor } from "../engine/graph.ts";
-import { add } from "../engine/ops/binary.ts";
+import { add, multiply } from "../engine/ops/binary.ts";
+import { clipByGlobalNorm } from "../engine/ops/clip.ts";
 import { softCrossEntropy, sparseCrossEntropy } from "../engine/ops/losses.ts";
 import { nonFiniteCount } from "../engine/ops/nonFinite.ts";
-import { mean } from "../engine/ops/reduce.ts";
-import { input } from "../engine/ops/sources.ts";
+import { mean, sum } from "../engine/ops/reduce.ts";
+import { logSoftmax } from "../engine/ops/softmax.ts";
+import { fill, input, parameter } from "../engine/ops/sources.ts";
+import { scale } from "../engine/ops/unary.ts";
+import { accumulateUpdate, assignUpdate } from "../engine/ops/updates.ts";
 import type { ParameterStore } from "../engine/parameters.ts";
 import type { Plan, RunInputs } from "../engine/plan/plan.ts";
-import { BATCH } from "../engine/types.ts";
+import { BATCH, type Shape, sizeOf } from "../engine/types.ts";
 import { argmaxOfRow } from "./metrics.ts";
 import { describeNonFinite } from "./nonFinite.ts";
-import { type Optimiser, optimiserUpdates } from "./optimisers.ts";
+import { type Optimiser, optimiserFeeds, optimiserInputs, optimiserUpdates } from "./optimisers.ts";
 
 /** The part of a network that a training step reads. */
 export interface TrainableNetwork {
@@ -27,6 +31,21 @@ export interface TrainableNetwork {
   readonly statistics?: readonly Node[];
 }
 
+/** What a step does besides following the gradient of the cross-entropy. */
+export interface StepOptions {
+  /** Share of every label that is spread over all classes (Szegedy et al. 2016); default 0. */
+  readonly labelSmoothing?: number;
+  /** λ of the penalty λ·Σw² on kernels, not on biases nor batch normalisation, as Keras' `l2`; not part of the reported loss. Default 0. */
+  readonly l2?: number;
+  /** The largest norm of all gradients together (Keras' `global_clipnorm`); default none. */
+  readonly clipNorm?: number;
+  /** Batches whose gradients make one step, as one batch of all their samples would; default 1. */
+  readonly accumulate?: number;
+}
+
+/** A whole step; or, where gradients are accumulated, a batch that only adds to them, and the last one, that applies them. */
+export type StepPart = "step" | "collect" | "apply";
+
 export interface TrainingGraph {
   /** Outputs `losses` [N], `logits` [N, classes], `nonFinite` [] and, where labels are soft, `targets` [N, classes]; updates of parameters, moments and running statistics. */
   readonly graph: Graph;
@@ -39,24 +58,84 @@ export interface TrainingGraph {
 /** The class of each sample, i32 [N]. */
 export const labelInput = (): Tensor => input("labels", [BATCH], "i32");
 
+/** The address (seed, epoch, sample, op) from which dropout draws for each sample, i32 [N, 4]. */
+export const addressInput = (): Tensor => input("address", [BATCH, 4], "i32");
+
+/** Keeps the draws of dropout apart from other uses of the same seed. */
+const DROPOUT_OP = 0x64726f70;
+
+/** The values of `addressInput` for these samples. */
+export function dropoutAddresses(indices: ArrayLike<number>, seed: number, epoch: number): Int32Array {
+  const addresses = new Int32Array(4 * indices.length);
+  for (let row = 0; row < indices.length; row++) addresses.set([seed, epoch, indices[row], DROPOUT_OP], 4 * row);
+  return addresses;
+}
+
+const accumulatorOf = (name: string): string => `accumulated/${name}`;
+
+/** Puts zeros for the accumulated gradients into the store. */
+export function resetAccumulators(
+  store: ParameterStore,
+  shapes: Iterable<readonly [name: string, shape: Shape]>,
+): void {
+  for (const [name, shape] of shapes) store.set(accumulatorOf(name), new Float32Array(sizeOf(shape)), shape);
+}
+
+/** Frees the accumulated gradients; plans that use them must be disposed before. */
+export function deleteAccumulators(store: ParameterStore, names: Iterable<string>): void {
+  for (const name of names) store.delete(accumulatorOf(name));
+}
+
+/** −Σ_c t_c log softmax(logits)_c of each sample, where t spreads `smoothing` of the label over all classes. */
+function crossEntropies({ logits, targets }: TrainableNetwork, smoothing: number): Tensor {
+  const classes = logits.shape[1];
+  if (targets)
+    return softCrossEntropy(logits, smoothing ? scale(targets, 1 - smoothing, smoothing / classes) : targets);
+  const sparse = sparseCrossEntropy(logits, labelInput());
+  return smoothing ? add(scale(sparse, 1 - smoothing), scale(mean(logSoftmax(logits), [1]), -smoothing)) : sparse;
+}
+
+/** The loss whose gradient is taken: the mean of the batch, or its part of the mean over all batches of a step. */
+const lossOf = (losses: Tensor, part: StepPart): Tensor =>
+  part === "step" ? mean(losses, [0], false, "loss") : sum(multiply(losses, input("weight", [])), [0]);
+
 /**
- * One step of training as a graph. Besides the network's own inputs it has `labels` i32 [N] and `rate` [], the scalar of the
- * optimiser. Nothing that the optimiser changes moves when a loss or a gradient is not finite.
+ * One step of training as a graph. Besides the network's own inputs it has `labels` i32 [N], the scalars of the optimiser and,
+ * where gradients are accumulated, `weight` [], one over the number of samples of the whole step. Nothing that the optimiser
+ * changes moves when a loss or a gradient is not finite.
  */
-export function trainingGraph(network: TrainableNetwork, optimiser: Optimiser): TrainingGraph {
+export function trainingGraph(
+  network: TrainableNetwork,
+  optimiser: Optimiser,
+  { labelSmoothing = 0, l2 = 0, clipNorm }: StepOptions = {},
+  part: StepPart = "step",
+): TrainingGraph {
   const { logits, targets, trainable, statistics = [] } = network;
-  const losses = targets ? softCrossEntropy(logits, targets) : sparseCrossEntropy(logits, labelInput());
-  const loss = mean(losses, [0], false, "loss");
+  const losses = crossEntropies(network, labelSmoothing);
+  const loss = lossOf(losses, part);
   const names = [...trainable.keys()];
-  const results = gradients(loss, [...trainable.values()]);
-  const byName = new Map(names.map((name, index) => [name, results[index]]));
+  const collected = names.map((name) => parameter(accumulatorOf(name), (trainable.get(name) as Tensor).shape));
+  const own = gradients(loss, [...trainable.values()]);
+  const results = part === "apply" ? own.map((gradient, index) => add(collected[index], gradient)) : own;
   const nonFinite = [losses, ...results]
     .map((tensor) => nonFiniteCount(tensor))
-    .reduce((sum, count) => add(sum, count));
-  const updates = optimiserUpdates(optimiser, trainable, byName, { rate: input("rate", []), skip: nonFinite });
+    .reduce((total, count) => add(total, count));
   const outputs = { losses, logits, nonFinite, ...(targets ? { targets } : {}) };
-  const graph: Graph = { outputs, updates: [...updates, ...statistics] };
-  return { graph, loss, gradients: byName };
+  const byName = new Map(names.map((name, index) => [name, results[index]]));
+  if (part === "collect") {
+    const updates = own.map((gradient, index) => accumulateUpdate(collected[index], gradient));
+    return { graph: { outputs, updates: [...updates, ...statistics] }, loss, gradients: byName };
+  }
+  const penalised = names.map((name, index) =>
+    l2 > 0 && name.endsWith("/kernel")
+      ? add(results[index], scale(trainable.get(name) as Tensor, 2 * l2))
+      : results[index],
+  );
+  const used = clipNorm === undefined ? penalised : clipByGlobalNorm(penalised, clipNorm);
+  const applied = new Map(names.map((name, index) => [name, used[index]]));
+  const updates = optimiserUpdates(optimiser, trainable, applied, { ...optimiserInputs(optimiser), skip: nonFinite });
+  if (part === "apply") updates.push(...collected.map((tensor) => assignUpdate(tensor, fill(tensor.type, 0))));
+  return { graph: { outputs, updates: [...updates, ...statistics] }, loss, gradients: byName };
 }
 
 export interface StepResult {
@@ -70,51 +149,78 @@ export interface StepResult {
   readonly correct: number;
 }
 
-/** A compiled training step; the parameters, and the moments that `resetMoments` makes, live in the store. */
+/** The place of a batch in a step that accumulates several: the samples of them all, and whether it is the last. */
+export interface StepGroup {
+  readonly samples: number;
+  readonly isLast: boolean;
+}
+
+interface CompiledPart {
+  readonly graph: Graph;
+  readonly plan: Plan;
+}
+
+/** A compiled training step; the parameters, moments and accumulated gradients live in the store. */
 export class TrainingStep {
-  /** Steps done. */
+  /** Steps of the optimiser done. */
   count = 0;
-  #graph: Graph;
-  #plan: Plan;
 
   private constructor(
     readonly optimiser: Optimiser,
-    graph: Graph,
-    plan: Plan,
-  ) {
-    this.#graph = graph;
-    this.#plan = plan;
-  }
+    private readonly whole: CompiledPart,
+    /** Only where gradients are accumulated: what all but the last batch of a step run. */
+    private readonly collecting: CompiledPart | null,
+  ) {}
 
-  /** @throws LimitError when a batch of `maxBatch` does not fit the memory; what the GPU reports. */
+  /**
+   * The store must hold the moments (`resetMoments`) and, to accumulate, zeros (`resetAccumulators`).
+   * @throws LimitError when a batch of `maxBatch` does not fit the memory; what the GPU reports.
+   */
   static async create(
     device: Device,
     parameters: ParameterStore,
     network: TrainableNetwork,
-    { optimiser, maxBatch }: { readonly optimiser: Optimiser; readonly maxBatch: number },
+    { optimiser, maxBatch, ...options }: StepOptions & { readonly optimiser: Optimiser; readonly maxBatch: number },
   ): Promise<TrainingStep> {
-    const { graph } = trainingGraph(network, optimiser);
-    return new TrainingStep(optimiser, graph, await compile(device, graph, { parameters, maxBatch }));
+    const compiled = async (part: StepPart): Promise<CompiledPart> => {
+      const { graph } = trainingGraph(network, optimiser, options, part);
+      return { graph, plan: await compile(device, graph, { parameters, maxBatch }) };
+    };
+    const accumulates = (options.accumulate ?? 1) > 1;
+    const whole = await compiled(accumulates ? "apply" : "step");
+    try {
+      return new TrainingStep(optimiser, whole, accumulates ? await compiled("collect") : null);
+    } catch (error) {
+      whole.plan.dispose();
+      throw error;
+    }
   }
 
   /**
-   * One step on a batch. `inputs` are the network's own; `labels` are below the number of classes.
+   * One batch. `inputs` are the network's own; `labels` are below the number of classes. Without accumulation it is a step.
    * @throws NonFiniteError naming the first op whose result is not finite; the parameters are then as before the step.
    */
-  async run(inputs: RunInputs, labels: Int32Array, learningRate: number): Promise<StepResult> {
-    const rate = Float32Array.of(this.optimiser.rate(learningRate, this.count + 1));
-    const outputs = await this.#plan.run({ ...inputs, labels, rate });
-    if (outputs.nonFinite[0] !== 0) throw await this.#nonFiniteError({ ...inputs, labels });
-    this.count++;
+  async run(
+    inputs: RunInputs,
+    labels: Int32Array,
+    learningRate: number,
+    { samples, isLast }: StepGroup = { samples: labels.length, isLast: true },
+  ): Promise<StepResult> {
+    const part = isLast || !this.collecting ? this.whole : this.collecting;
+    const given = { ...inputs, labels, ...(this.collecting ? { weight: Float32Array.of(1 / samples) } : {}) };
+    const feeds = part === this.whole ? optimiserFeeds(this.optimiser, learningRate, this.count + 1) : {};
+    const outputs = await part.plan.run({ ...given, ...feeds });
+    if (outputs.nonFinite[0] !== 0) throw await this.#nonFiniteError(part, given);
+    if (part === this.whole) this.count++;
     const { losses, logits, targets } = outputs as Record<string, Float32Array>;
     const classes = logits.length / labels.length;
     const truth = targets ? labels.map((_, row) => argmaxOfRow(targets, row, classes)) : labels;
     return measured(losses, logits, truth);
   }
 
-  async #nonFiniteError(inputs: RunInputs): Promise<NonFiniteError> {
-    const { losses, logits, nonFinite } = this.#graph.outputs;
-    const { device, parameters } = this.#plan;
+  async #nonFiniteError({ graph, plan }: CompiledPart, inputs: RunInputs): Promise<NonFiniteError> {
+    const { losses, logits, nonFinite } = graph.outputs;
+    const { device, parameters } = plan;
     const found = await describeNonFinite(device, parameters, { losses, logits, nonFinite }, inputs);
     return new NonFiniteError(
       `step ${this.count + 1}: expected finite numbers, found ${found}; check the data or lower the learning rate`,
@@ -122,7 +228,8 @@ export class TrainingStep {
   }
 
   dispose(): void {
-    this.#plan.dispose();
+    this.whole.plan.dispose();
+    this.collecting?.plan.dispose();
   }
 }
 

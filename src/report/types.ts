@@ -55,7 +55,6 @@ export interface EpochRecord {
   /** Null where there is no validation split. */
   readonly valLoss: number | null;
   readonly valAccuracy: number | null;
-  readonly seconds: number;
 }
 
 export interface Evaluation {

@@ -4,8 +4,9 @@
 // Where skip is not zero (the gradients hold that many NaN or infinite numbers) an optimiser leaves everything as it is.
 //   adam (Kingma and Ba 2015, Keras' form; rate = lr·√(1 − β₂ᵗ) / (1 − β₁ᵗ)):
 //     m += (x − m)·(1 − β₁)     v += (x² − v)·(1 − β₂)     p −= rate·m / (√v + ε)        decay1 = 1 − β₁, decay2 = 1 − β₂
+//     AdamW (Loshchilov and Hutter 2019): before it p −= shrink·p, shrink = lr · weight decay
 //   sgd (Keras' form):   m = momentum·m − rate·x     p += m, or with Nesterov's momentum p += momentum·m − rate·x
-// Bytes per element: adam 28, sgd 20. FLOPs per element: adam 11, sgd 5.
+// Bytes per element: adam 28, sgd 20. FLOPs per element: adam 11 (13 with shrink), sgd 5.
 
 struct Params {
   count: u32, // elements, or vectors of four
@@ -22,6 +23,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read> rate: array<f32>;
 @group(0) @binding(5) var<storage, read> skip: array<f32>;
 @group(0) @binding(6) var<storage, read_write> v: array<f32>;
+@group(0) @binding(7) var<storage, read> shrink: array<f32>;
 @group(0) @binding(1) var<storage, read_write> pVectors: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> mVectors: array<vec4f>;
 @group(0) @binding(3) var<storage, read> xVectors: array<vec4f>;
@@ -29,6 +31,7 @@ struct Params {
 
 override WORKGROUP: u32 = 64;
 override NESTEROV: u32 = 0;
+override SHRINKS: u32 = 0; // 1: AdamW
 
 // By bits, so that a NaN counts too.
 fn skips() -> bool {
@@ -44,7 +47,9 @@ fn adam(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let second = v[i] + (gradient * gradient - v[i]) * params.decay2;
   m[i] = first;
   v[i] = second;
-  p[i] -= first * rate[0] / (sqrt(second) + params.epsilon);
+  var value = p[i];
+  if (SHRINKS == 1u) { value -= shrink[0] * value; }
+  p[i] = value - first * rate[0] / (sqrt(second) + params.epsilon);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -66,7 +71,9 @@ fn adamVectors(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups
     let second = vVectors[i] + (gradient * gradient - vVectors[i]) * params.decay2;
     mVectors[i] = first;
     vVectors[i] = second;
-    pVectors[i] -= first * rate[0] / (sqrt(second) + params.epsilon);
+    var value = pVectors[i];
+    if (SHRINKS == 1u) { value -= shrink[0] * value; }
+    pVectors[i] = value - first * rate[0] / (sqrt(second) + params.epsilon);
   }
 }
 

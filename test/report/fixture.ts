@@ -101,7 +101,6 @@ function history(epochs: number): ReportData["history"] {
     accuracy: 1 - 0.72 * Math.exp(-i / 3.5),
     valLoss: 1.5 * Math.exp(-i / 4) + 0.26 + 0.05 * Math.sin(2.4 * i),
     valAccuracy: 0.93 - 0.6 * Math.exp(-i / 3) + 0.015 * Math.sin(3 * i),
-    seconds: 7.9 + 0.2 * Math.sin(i),
   }));
 }
 

@@ -1,97 +1,147 @@
-import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir } from "node:fs/promises";
 import type { Device } from "../../engine/device.ts";
-import { FileError, UsageError } from "../../engine/errors.ts";
-import type { ClassifierDescription } from "../../nn/classifier.ts";
+import { FileError } from "../../engine/errors.ts";
+import { type Classifier, type ClassifierDescription, createClassifier } from "../../nn/classifier.ts";
 import { saveModel } from "../../nn/formats/files.node.ts";
-import type { HeadTraining } from "../../nn/headTraining.ts";
-import { historyCsv } from "../../nn/history.ts";
+import type { BatchNormMode } from "../../nn/layers.ts";
+import { trainableFrom } from "../../nn/trainableLayers.ts";
+import type { TrainingOutcome } from "../../nn/trainingLoop.ts";
 import { type CommandContext, defineCommand } from "../command.ts";
 import { dataOptions, openTrainingParts, type TrainingParts, trainingParts, VALIDATION_SHARE } from "../dataset.ts";
 import { withDevice } from "../device.ts";
-import { type HeadSettings, type TrainingSources, trainHeadOnBackbone, withTrainedHead } from "../headOnBackbone.ts";
-import { readClassifier } from "../model.ts";
-import { policyOption, savedPolicy, summarisePolicy, trainingPolicy } from "../policy.ts";
+import { policySource } from "../headOnBackbone.ts";
+import { savedPolicy, summarisePolicy } from "../policy.ts";
 import type { Photographs } from "../storedSource.ts";
-
-interface Settings extends HeadSettings {
-  readonly out: string;
-}
+import { type TrainingArguments, type TrainingChoice, trainingChoice, trainingOptions } from "../train/options.ts";
+import { imagesHash, type SessionOptions, tensorsHash, trainInFolder } from "../train/session.ts";
+import { isPretrained, type StartArguments, startingClassifier, startOptions } from "../train/start.ts";
 
 export const command = defineCommand({
   name: "train",
-  summary: "train a classification head on a data set or photographs in class folders",
-  usage: "--data NAME|DIR|FILE [--root DIR] [--val DIR | --split FILE] --weights FILE --out DIR [options]",
+  summary: "train a network's head, its last blocks or all of it, on a data set or photographs in class folders",
+  usage: "--data NAME|DIR|FILE (--weights FILE | --model DIR | --network NAME) --out DIR [options]",
   positionals: [],
   options: {
     ...dataOptions,
     data: { ...dataOptions.data, required: true },
     val: { type: "path", exists: "folder", placeholder: "DIR", help: "validation photographs, the same classes" },
     split: { type: "path", exists: "file", placeholder: "FILE", help: "JSON that lists the files of each part" },
-    weights: { type: "path", exists: "file", required: true, placeholder: "FILE", help: "MobileNetV2's weights" },
-    size: { type: "integer", min: 32, max: 1024, default: 224, help: "edge of the input in pixels" },
-    epochs: { type: "integer", min: 1, default: 10, help: "passes over the training photographs" },
-    batch: { type: "integer", min: 1, default: 32, help: "photographs a step" },
-    lr: { type: "number", min: 0, default: 1e-3, help: "learning rate of Adam" },
-    seed: { type: "integer", min: 0, default: 0, help: "decides split, first weights and order" },
-    resize: { type: "choice", choices: ["tf", "aspect"], default: "aspect", help: "how photographs are resized" },
-    policy: policyOption,
+    ...startOptions,
+    ...trainingOptions,
     strict: { type: "boolean", help: "fail at a broken photograph instead of skipping it" },
-    out: { type: "path", required: true, placeholder: "DIR", help: "where model and history are written" },
+    out: { type: "path", required: true, placeholder: "DIR", help: "where model, history and checkpoint are written" },
+    checkpointEvery: {
+      type: "integer",
+      min: 1,
+      placeholder: "STEPS",
+      help: "also write a checkpoint after so many steps; one is written after every epoch",
+    },
+    resume: { type: "boolean", help: "go on from the checkpoint in --out, to the very same history" },
   },
   examples: [
     [
       "tepal train --data flowers --weights mobilenet_v2.h5 --out model",
-      `keeps ${VALIDATION_SHARE * 100} % to validate`,
+      `trains a head; keeps ${VALIDATION_SHARE * 100} % to validate`,
     ],
     [
       "tepal train --data flowers --split split.json --weights mobilenet_v2.h5 --size 96 --out model --json",
       "as listed",
     ],
     [
+      "tepal train --data flowers --model model --trainable block_14 --lr 1e-4 --epochs 8 --out tuned",
+      "fine-tunes the last blocks of a model whose head is trained",
+    ],
+    [
       "tepal train --data flowers --weights mobilenet_v2.h5 --policy advanced --out model",
       "other flips, turns and colours of each photograph in every epoch",
     ],
     [
-      "tepal train --data flowers102 --root flowers --weights mobilenet_v2.h5 --out model",
-      "the publisher's parts; --root has 102flowers.tgz and its two .mat files",
+      "tepal train --data cifar10 --root archive --network smallCnn --stem cifar --lr 0.01 --schedule cosine --out small",
+      "a small network from scratch",
+    ],
+    [
+      "tepal train --data flowers --weights mobilenet_v2.h5 --out model --checkpoint-every 50 --resume",
+      "goes on after an interruption",
     ],
   ],
-  async run({ lr, out, strict, resize, size, weights, cache, cacheLimit, memory, ...args }, context) {
-    if (lr === 0) throw new UsageError("--lr expects a number above 0, found 0; the default is 0.001");
-    const settings: Settings = { ...args, policy: trainingPolicy(args.policy), learningRate: lr, out };
-    const description = await readClassifier({ weights, size, resize: resize as "tf" | "aspect" });
+  async run(args, context) {
+    const { out, strict, cache, cacheLimit, memory } = args;
+    const choice = trainingChoice(args);
     const parts = await trainingParts(args);
+    const description = await startingClassifier(args, parts.classNames, args.seed);
     await makeFolder(out);
-    context.terminal.line(`policy ${summarisePolicy(settings.policy)}`);
-    const target = {
-      inputSize: [size, size] as const,
-      resize: resize as "tf" | "aspect",
-      strict,
-      cache,
-      cacheLimit,
-      memory,
-    };
-    const { broken, ...photographs } = await openTrainingParts(parts, target, context.terminal);
+    context.terminal.line(`policy ${summarisePolicy(choice.policy)}`);
+    const { inputSize } = description.architecture;
+    const resize = description.preprocessing?.resize ?? "aspect";
+    const target = { inputSize, resize, strict, cache, cacheLimit, memory };
+    const { broken, ...images } = await openTrainingParts(parts, target, context.terminal);
     return withDevice(async (device, adapter) => {
-      const sources: TrainingSources = { classNames: parts.classNames, ...photographs };
-      const head = await trainHeadOnBackbone(device, description, sources, settings, context.terminal);
-      await Promise.all([photographs.train.close(), photographs.validation.close()]);
-      await save(device, { description, parts, photographs, head, settings });
-      tell(context, head, settings);
+      const settings = settingsOf(args, choice);
+      const classifier = createClassifier(device, description);
+      const outcome = await train(classifier, description, images, { ...settings, adapter }, context);
+      await Promise.all([images.train.close(), images.validation.close()]);
+      await save(classifier, { parts, images, outcome, out, recipe: settings.recipe, seed: args.seed });
+      await finishDevice(classifier, device);
+      tell(context, outcome, out);
       return {
-        history: head.history,
-        best: head.best,
+        history: outcome.history,
+        best: outcome.best,
         model: out,
         classNames: parts.classNames,
-        images: { train: photographs.train.count, validation: photographs.validation.count },
-        policy: savedPolicy(settings.policy),
+        images: { train: images.train.count, validation: images.validation.count },
+        policy: savedPolicy(choice.policy),
         broken,
         adapter,
       };
     });
   },
 });
+
+interface Images {
+  readonly train: Photographs;
+  readonly validation: Photographs;
+}
+
+interface Settings {
+  readonly choice: TrainingChoice;
+  readonly part: string;
+  readonly batchNorm: BatchNormMode;
+  /** Every choice as plain JSON. */
+  readonly recipe: Readonly<Record<string, unknown>>;
+  readonly session: Omit<SessionOptions, "config" | "adapter" | "terminal">;
+}
+
+/** With a trained network its head trains and normalisation is frozen, from scratch all of it and in batch mode, unless told otherwise. */
+function settingsOf(args: StartArguments & TrainingArguments & Settings["session"], choice: TrainingChoice): Settings {
+  const { trainable, batchNorm: asked, out, resume, checkpointEvery } = args;
+  const pretrained = isPretrained(args);
+  const part = trainable ?? (pretrained ? "head" : "all");
+  const batchNorm = (asked ?? (pretrained ? "frozen" : "batch")) === "batch" ? "training" : "frozen";
+  const recipe = { ...choice.recipe, trainable: part, batchNorm, policy: savedPolicy(choice.policy) };
+  return { choice, part, batchNorm, recipe, session: { out, resume, checkpointEvery } };
+}
+
+async function train(
+  classifier: Classifier,
+  description: ClassifierDescription,
+  { train: images, validation }: Images,
+  { choice, part, batchNorm, recipe, session, adapter }: Settings & { readonly adapter: string },
+  { terminal }: CommandContext,
+): Promise<TrainingOutcome> {
+  const { architecture, preprocessing, classNames, tensors } = description;
+  const { policy, options } = choice;
+  const config = {
+    ...recipe,
+    architecture,
+    preprocessing,
+    classNames,
+    images: await imagesHash([images, validation]),
+    weights: tensorsHash(tensors),
+  };
+  const data = { train: policySource(images, { policy, seed: options.seed }, classifier.inputSize), validation };
+  const trained = trainableFrom(classifier.weightShapes.keys(), part, batchNorm);
+  return trainInFolder(classifier, data, { ...options, ...trained }, { ...session, config, adapter, terminal });
+}
 
 /** Made before the work, so that a path that cannot be written is said at once. */
 async function makeFolder(path: string): Promise<void> {
@@ -103,31 +153,31 @@ async function makeFolder(path: string): Promise<void> {
 }
 
 interface Trained {
-  readonly description: ClassifierDescription;
   readonly parts: TrainingParts;
-  readonly photographs: { readonly train: Photographs; readonly validation: Photographs };
-  readonly head: HeadTraining;
-  readonly settings: Settings;
+  readonly images: Images;
+  readonly outcome: TrainingOutcome;
+  readonly out: string;
+  readonly recipe: TrainingChoice["recipe"];
+  readonly seed: number;
 }
 
-/** Writes the whole network, backbone and head, with what repeats the run, and the history beside it. */
-async function save(device: Device, { description, parts, photographs, head, settings }: Trained): Promise<void> {
-  const { classNames } = parts;
-  const classifier = withTrainedHead(device, description, head, classNames);
-  const { out, seed, epochs, batch, learningRate, policy } = settings;
+/** Writes the whole network with what repeats the run. */
+async function save(classifier: Classifier, { parts, images, outcome, out, recipe, seed }: Trained): Promise<void> {
   const manifest = classifier.manifest({
     seed,
-    splits: { train: photographs.train.names, validation: photographs.validation.names, test: parts.test },
-    training: { optimiser: "adam", epochs, batch, learningRate, policy: savedPolicy(policy), best: head.best },
+    splits: { train: images.train.names, validation: images.validation.names, test: parts.test },
+    training: { ...recipe, best: outcome.best },
   });
   await saveModel(out, { manifest, tensors: await classifier.tensors() });
-  await classifier.dispose();
-  const { history, best } = head;
-  await writeFile(join(out, "history.json"), `${JSON.stringify({ history, best }, null, 2)}\n`);
-  await writeFile(join(out, "history.csv"), historyCsv(history));
 }
 
-function tell(context: CommandContext, { history, best }: HeadTraining, { out }: Settings): void {
+/** The device on which training ended is another one when the first was lost. */
+async function finishDevice(classifier: Classifier, first: Device): Promise<void> {
+  await classifier.dispose();
+  if (classifier.device !== first) classifier.device.destroy();
+}
+
+function tell(context: CommandContext, { history, best }: TrainingOutcome, out: string): void {
   const row = (...cells: string[]) => cells.map((cell, index) => cell.padStart(index === 0 ? 5 : 13)).join("");
   const lines = history.map(({ epoch, loss, accuracy, valLoss, valAccuracy }) =>
     row(String(epoch), ...[loss, accuracy, valLoss, valAccuracy].map((value) => value.toFixed(4))),

@@ -5,8 +5,10 @@ import * as binary from "./binary.ts";
 import * as bitMasks from "./bitMasks.ts";
 import * as cast from "./cast.ts";
 import * as channel from "./channel.ts";
+import * as clip from "./clip.ts";
 import * as conv2d from "./conv2d.ts";
 import * as depthwise from "./depthwise.ts";
+import * as dropout from "./dropout.ts";
 import * as erase from "./erase.ts";
 import * as extremes from "./extremes.ts";
 import * as filters from "./filters.ts";
@@ -115,6 +117,7 @@ export const registry: readonly OpEntry[] = [
   { op: gather.scatterOp, reference: gather.scatterReference, cases: gather.scatterCases },
   { op: cast.castOp, reference: cast.castReference, cases: cast.castCases },
   { op: updates.adamUpdateOp, reference: updates.adamUpdateReference, cases: updates.adamUpdateCases },
+  { op: updates.adamWUpdateOp, reference: updates.adamUpdateReference, cases: updates.adamWUpdateCases },
   { op: updates.sgdUpdateOp, reference: updates.sgdUpdateReference, cases: updates.sgdUpdateCases },
   {
     op: updates.runningAverageUpdateOp,
@@ -192,6 +195,8 @@ export const registry: readonly OpEntry[] = [
   { op: filters.sharpenOp, reference: filters.sharpenReference, cases: filters.sharpenCases },
   { op: erase.eraseOp, reference: erase.eraseReference, cases: erase.eraseCases },
   { op: erase.noiseOp, reference: erase.noiseReference, cases: erase.noiseCases },
+  { op: dropout.dropoutOp, reference: dropout.dropoutReference, cases: dropout.dropoutCases },
+  { op: clip.clipFactorOp, reference: clip.clipFactorReference, cases: clip.clipFactorCases },
   { op: mix.mixUpOp, reference: mix.mixUpReference, cases: mix.mixUpCases },
   { op: mix.cutMixOp, reference: mix.cutMixReference, cases: mix.cutMixCases },
 ];

@@ -2,8 +2,16 @@ import assignCode from "../../shaders/assign.wgsl?raw";
 import code from "../../shaders/updates.wgsl?raw";
 import { ShapeError } from "../errors.ts";
 import { makeNode, type Node, type Tensor } from "../graph.ts";
-import { flatGrid, float } from "../kernel.ts";
-import { defineOp, type KernelContext, type OpCase, type Reference, type Shader } from "../op.ts";
+import { bindInput, flatGrid, float } from "../kernel.ts";
+import {
+  type Binding,
+  defineOp,
+  type KernelCall,
+  type KernelContext,
+  type OpCase,
+  type Reference,
+  type Shader,
+} from "../op.ts";
 import { formatShape, formatType, sameShape, sizeOf, type TensorType } from "../types.ts";
 import { flatRung } from "./lanes.ts";
 
@@ -41,31 +49,49 @@ const kernelOf =
 const shapes = [[3], [257], [3, 3, 5, 7], [9, 5, 8]];
 const scalar = (value: number) => ({ shape: [], scale: 0, offset: value });
 
-/** Inputs: parameter, first moment, second moment, gradient, rate [], skip []. */
-export const adamUpdateOp = defineOp("adamUpdate", {
-  arity: 6,
-  infer: inferUpdate(2),
-  kernel: ({ inputs: [{ shape }], attributes: { beta1, beta2, epsilon }, adapter }) => {
+/** Adam's kernel; `shrink` is the input that AdamW brings. */
+const adamKernel =
+  (shrink: Binding) =>
+  ({ inputs: [{ shape }], attributes: { beta1, beta2, epsilon }, adapter }: KernelContext): KernelCall => {
     const count = sizeOf(shape);
     const { items, ...rung } = flatRung("adam", shape, adapter);
     return {
       shader,
       ...rung,
+      overrides: { SHRINKS: shrink ? 1 : 0 },
       uniforms: [items, float(1 - beta1), float(1 - beta2), float(epsilon), float(0)],
-      bindings: [0, 1, 3, 4, 5, 2].map((input) => ({ input })),
-      flops: 11 * count,
+      bindings: [...[0, 1, 3, 4, 5, 2].map(bindInput), shrink],
+      flops: (shrink ? 13 : 11) * count,
       bytes: 28 * count,
     };
-  },
+  };
+
+/** Inputs: parameter, first moment, second moment, gradient, rate [], skip []. */
+export const adamUpdateOp = defineOp("adamUpdate", {
+  arity: 6,
+  infer: inferUpdate(2),
+  kernel: adamKernel(null),
   traits: { updates: [0, 1, 2] },
 });
 
-export const adamUpdateReference: Reference = ([parameter, first, second, gradient, rate, skip], { attributes }) => {
+/** Inputs: those of `adamUpdate`, and shrink []. */
+export const adamWUpdateOp = defineOp("adamWUpdate", {
+  arity: 7,
+  infer: inferUpdate(3),
+  kernel: adamKernel(bindInput(6)),
+  traits: { updates: [0, 1, 2] },
+});
+
+export const adamUpdateReference: Reference = (
+  [parameter, first, second, gradient, rate, skip, shrink],
+  { attributes },
+) => {
   if (skip.data[0] !== 0) return [parameter.data, first.data, second.data];
   const { beta1, beta2, epsilon } = attributes;
   const m = first.data.map((value, index) => value + (gradient.data[index] - value) * (1 - beta1));
   const v = second.data.map((value, index) => value + (gradient.data[index] ** 2 - value) * (1 - beta2));
-  const p = parameter.data.map((value, index) => value - (rate.data[0] * m[index]) / (Math.sqrt(v[index]) + epsilon));
+  const shrunk = shrink ? parameter.data.map((value) => value - shrink.data[0] * value) : parameter.data;
+  const p = shrunk.map((value, index) => value - (rate.data[0] * m[index]) / (Math.sqrt(v[index]) + epsilon));
   return [p, m, v];
 };
 
@@ -75,6 +101,11 @@ export const adamUpdateCases: OpCase[] = [...shapes.map((shape) => ({ shape, ski
     attributes: { beta1: 0.9, beta2: 0.999, epsilon: 1e-7 },
   }),
 );
+
+export const adamWUpdateCases: OpCase[] = adamUpdateCases.map((example) => ({
+  ...example,
+  inputs: [...example.inputs, scalar(0.05)],
+}));
 
 /** Inputs: parameter, velocity, gradient, learning rate [], skip []. */
 export const sgdUpdateOp = defineOp("sgdUpdate", {
@@ -169,6 +200,26 @@ export const adamUpdate = (
   { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7 }: { beta1?: number; beta2?: number; epsilon?: number } = {},
 ): Node =>
   makeNode(adamUpdateOp, [parameter, firstMoment, secondMoment, gradient, rate, skip], { beta1, beta2, epsilon });
+
+/**
+ * AdamW (Loshchilov and Hutter 2019) in Keras' form: `adamUpdate` after p −= shrink · p, where `shrink` [] is the learning rate
+ * times the weight decay. Throws a ShapeError as `adamUpdate` does.
+ */
+export const adamWUpdate = (
+  parameter: Tensor,
+  firstMoment: Tensor,
+  secondMoment: Tensor,
+  gradient: Tensor,
+  rate: Tensor,
+  skip: Tensor,
+  shrink: Tensor,
+  { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7 }: { beta1?: number; beta2?: number; epsilon?: number } = {},
+): Node =>
+  makeNode(adamWUpdateOp, [parameter, firstMoment, secondMoment, gradient, rate, skip, shrink], {
+    beta1,
+    beta2,
+    epsilon,
+  });
 
 /**
  * Gradient descent with momentum in Keras' form: velocity = momentum · velocity − lr · g, then p += velocity, or with

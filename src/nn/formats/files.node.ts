@@ -1,7 +1,8 @@
-import { createHash, randomUUID } from "node:crypto";
-import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { createHash } from "node:crypto";
+import { mkdir, readFile, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { FileError, WeightsError } from "../../engine/errors.ts";
+import { codeOf, writeAtomically } from "./atomicFile.node.ts";
 import { float32ToFloat16 } from "./float16.ts";
 import { inspectWeights } from "./inspect.ts";
 import { readKerasHdf5 } from "./keras.node.ts";
@@ -34,9 +35,8 @@ export interface WeightsInfo {
   readonly tensors: { readonly name: string; readonly dtype: string; readonly shape: number[] }[];
 }
 
-const codeOf = (cause: unknown): string => (cause as NodeJS.ErrnoException).code ?? "an error";
-
-async function readBytes(path: string): Promise<Uint8Array> {
+/** Throws FileError unless it is a readable file. */
+export async function readBytes(path: string): Promise<Uint8Array> {
   try {
     // A pipe or a device would be read without end.
     if (!(await stat(path)).isFile()) throw new FileError(`${path}: expected a file; found none; check the path`);
@@ -46,18 +46,6 @@ async function readBytes(path: string): Promise<Uint8Array> {
     if (cause instanceof FileError) throw cause;
     const found = codeOf(cause) === "ENOENT" ? "no such file" : codeOf(cause);
     throw new FileError(`${path}: expected a readable file; found ${found}; check the path`, { cause });
-  }
-}
-
-/** Writes beside the target and renames, so that a reader sees the old content or the new, never a part. */
-async function writeAtomically(path: string, content: string | Uint8Array): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
-  try {
-    await writeFile(temporary, content);
-    await rename(temporary, path);
-  } catch (cause) {
-    await rm(temporary, { force: true }).catch(() => {});
-    throw new FileError(`${path}: expected a writable place; found ${codeOf(cause)}; choose another path`, { cause });
   }
 }
 

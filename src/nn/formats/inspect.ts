@@ -12,6 +12,9 @@ export const KERAS_MOBILENET_V2_PREPROCESSING: Preprocessing = {
   resize: "aspect",
 };
 
+/** What the original practical does: EfficientNet's preprocessing, which is the identity, before MobileNetV2. Chosen by name, to see what it costs. */
+export const NOTEBOOK_PREPROCESSING: Preprocessing = { name: "identity (notebook)", scale: 1, offset: 0, resize: "tf" };
+
 /** What `inspectWeights` could tell; `null` where the file does not say. */
 export interface WeightsInspection {
   readonly architecture: "mobilenetV2" | "unknown";

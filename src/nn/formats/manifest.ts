@@ -1,4 +1,5 @@
 import { FileError } from "../../engine/errors.ts";
+import { brokenDocument, type DocumentName, Field } from "./field.ts";
 
 /** value = pixel · scale + offset with pixels of 0 to 255, after resizing with `resize`. */
 export interface Preprocessing {
@@ -8,19 +9,31 @@ export interface Preprocessing {
   readonly resize: "aspect" | "tf";
 }
 
+/** A dense layer on the mean over the last map, or on all of the map. */
+export const heads = ["gap-dense", "flatten-dense"] as const;
+export type Head = (typeof heads)[number];
+export const stems = ["imagenet", "cifar"] as const;
+export type Stem = (typeof stems)[number];
+
 export type Architecture =
   | {
       readonly name: "mobilenetV2";
       readonly width: number;
       readonly inputSize: readonly [height: number, width: number];
       readonly classes: number;
-      readonly head: "gap-dense";
+      readonly head: Head;
+      /** `cifar` keeps the resolution in the stem and in `block_1`, for images of about 32 pixels; default `imagenet`. */
+      readonly stem?: Stem;
     }
   | {
       readonly name: "smallCnn";
       readonly inputSize: readonly [height: number, width: number];
       readonly classes: number;
       readonly channels: readonly number[];
+      /** Default `gap-dense`. */
+      readonly head?: Head;
+      /** `cifar` keeps the resolution in the stem; default `imagenet`. */
+      readonly stem?: Stem;
     };
 
 /** Which files a model was trained, validated and tested on. */
@@ -44,73 +57,7 @@ export interface ModelManifest {
   readonly weightsSha256: string;
 }
 
-const broken = (expected: string, found: unknown): FileError => {
-  const text = found === undefined ? "nothing" : (JSON.stringify(found) ?? String(found)).slice(0, 60);
-  return new FileError(`model.json: expected ${expected}; found ${text}; train the model again or correct the file`);
-};
-
-/** A value of parsed JSON together with where it stands, so that errors can say so. */
-class Field {
-  constructor(
-    private readonly value: unknown,
-    private readonly path: string,
-  ) {}
-
-  get isAbsent(): boolean {
-    return this.value === undefined;
-  }
-
-  fail(expected: string): FileError {
-    return broken(`${this.path} to be ${expected}`, this.value);
-  }
-
-  record(): Record<string, unknown> {
-    if (typeof this.value !== "object" || this.value === null || Array.isArray(this.value))
-      throw this.fail("an object");
-    return this.value as Record<string, unknown>;
-  }
-
-  member(key: string): Field {
-    const record = this.record();
-    return new Field(Object.hasOwn(record, key) ? record[key] : undefined, `${this.path}.${key}`);
-  }
-
-  items(): Field[] {
-    if (!Array.isArray(this.value)) throw this.fail("a list");
-    return this.value.map((item, i) => new Field(item, `${this.path}[${i}]`));
-  }
-
-  text(): string {
-    if (typeof this.value !== "string") throw this.fail("a string");
-    return this.value;
-  }
-
-  oneOf<T extends string | number>(...choices: T[]): T {
-    const choice = choices.find((candidate) => candidate === this.value);
-    if (choice === undefined) throw this.fail(choices.map((candidate) => JSON.stringify(candidate)).join(" or "));
-    return choice;
-  }
-
-  number(): number {
-    if (typeof this.value !== "number" || !Number.isFinite(this.value)) throw this.fail("a finite number");
-    return this.value;
-  }
-
-  integer(least: number): number {
-    if (!Number.isSafeInteger(this.value) || (this.value as number) < least) throw this.fail(`an integer ≥ ${least}`);
-    return this.value as number;
-  }
-
-  pair(): [number, number] {
-    const items = this.items();
-    if (items.length !== 2) throw this.fail("a pair [height, width]");
-    return [items[0].integer(1), items[1].integer(1)];
-  }
-
-  texts(): string[] {
-    return this.items().map((item) => item.text());
-  }
-}
+const document: DocumentName = { name: "model.json", remedy: "train the model again or correct the file" };
 
 function readPreprocessing(field: Field): Preprocessing {
   return {
@@ -125,16 +72,19 @@ function readArchitecture(field: Field): Architecture {
   const name = field.member("name").oneOf("mobilenetV2", "smallCnn");
   const inputSize = field.member("inputSize").pair();
   const classes = field.member("classes").integer(1);
+  const stem = field.member("stem");
+  const chosen = stem.isAbsent ? {} : { stem: stem.oneOf(...stems) };
+  const head = field.member("head");
   if (name === "smallCnn") {
     const channels = field
       .member("channels")
       .items()
       .map((item) => item.integer(1));
-    return { name, inputSize, classes, channels };
+    return { name, inputSize, classes, channels, ...(head.isAbsent ? {} : { head: head.oneOf(...heads) }), ...chosen };
   }
   const width = field.member("width").number();
   if (!(width > 0)) throw field.member("width").fail("above 0");
-  return { name, width, inputSize, classes, head: field.member("head").oneOf("gap-dense") };
+  return { name, width, inputSize, classes, head: head.oneOf(...heads), ...chosen };
 }
 
 function readSplits(field: Field): Splits {
@@ -151,11 +101,12 @@ function readSplits(field: Field): Splits {
  * @throws FileError naming the field, what was expected there and what was found.
  */
 export function checkManifest(value: unknown): ModelManifest {
-  const root = new Field(value, "manifest");
+  const root = new Field(value, "manifest", document);
   const architecture = readArchitecture(root.member("architecture"));
   const classNames = root.member("classNames").texts();
   if (classNames.length !== architecture.classes) {
-    throw broken(
+    throw brokenDocument(
+      document,
       `${architecture.classes} names in manifest.classNames, as architecture.classes says`,
       classNames.length,
     );
@@ -193,5 +144,5 @@ export function parseJson(text: string, what: string): unknown {
  * @throws FileError where the statement is damaged.
  */
 export function parsePreprocessing(text: string): Preprocessing {
-  return readPreprocessing(new Field(parseJson(text, "preprocessing"), "preprocessing"));
+  return readPreprocessing(new Field(parseJson(text, "preprocessing"), "preprocessing", document));
 }

@@ -1,5 +1,5 @@
 import { historyChart } from "../charts.ts";
-import { duration, fixed, percent } from "../format.ts";
+import { fixed, percent } from "../format.ts";
 import { type Html, html } from "../html.ts";
 import type { EpochRecord, ReportData } from "../types.ts";
 
@@ -32,10 +32,10 @@ function curves(history: readonly EpochRecord[], bestEpoch: number | undefined):
   <div class="scroll" tabindex="0" role="region" aria-label="Training history">
   <table class="numbers">
     <caption><span>Training history; training figures are means over the epoch, while the weights still change</span></caption>
-    <thead><tr><th scope="col">epoch</th><th scope="col">loss</th><th scope="col">accuracy</th><th scope="col">validation loss</th><th scope="col">validation accuracy</th><th scope="col">time</th></tr></thead>
+    <thead><tr><th scope="col">epoch</th><th scope="col">loss</th><th scope="col">accuracy</th><th scope="col">validation loss</th><th scope="col">validation accuracy</th></tr></thead>
     <tbody>${history.map(
       (row) =>
-        html`<tr${row.epoch === bestEpoch && html` class="kept"`}><th scope="row">${row.epoch}${row.epoch === bestEpoch && " (kept)"}</th><td>${fixed(row.loss, 4)}</td><td>${percent(row.accuracy)}</td><td>${fixed(row.valLoss, 4)}</td><td>${percent(row.valAccuracy)}</td><td>${duration(row.seconds)}</td></tr>`,
+        html`<tr${row.epoch === bestEpoch && html` class="kept"`}><th scope="row">${row.epoch}${row.epoch === bestEpoch && " (kept)"}</th><td>${fixed(row.loss, 4)}</td><td>${percent(row.accuracy)}</td><td>${fixed(row.valLoss, 4)}</td><td>${percent(row.valAccuracy)}</td></tr>`,
     )}</tbody>
   </table></div></details>`;
 }
