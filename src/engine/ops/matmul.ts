@@ -5,6 +5,7 @@ import { ShapeError } from "../errors.ts";
 import { apply, type Tensor } from "../graph.ts";
 import { flatGrid } from "../kernel.ts";
 import {
+  type AdapterTraits,
   type Choice,
   defineOp,
   type KernelCall,
