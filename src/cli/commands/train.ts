@@ -71,6 +71,7 @@ export const command = defineCommand({
       cache,
       cacheLimit,
       memory,
+      batch: args.batch,
     };
     const { broken, ...photographs } = await openTrainingParts(parts, target, context.terminal);
     return withDevice(async (device, adapter) => {
