@@ -50,7 +50,7 @@ export class Device {
     this.traits = {
       software,
       maxInvocations: gpu.limits.maxComputeInvocationsPerWorkgroup,
-      subgroups: gpu.features.has("subgroups" as GPUFeatureName),
+      subgroupSize: subgroupSizeOf(gpu),
       float16: gpu.features.has("shader-f16"),
     };
     gpu.addEventListener("uncapturederror", (event) => {
@@ -262,6 +262,11 @@ const firstLine = (message: string): string => message.trim().split("\n").slice(
 export const describeAdapter = (adapter: GPUAdapter): string =>
   [adapter.info.description || adapter.info.device, adapter.info.vendor].filter(Boolean).join(", ") ||
   "unknown adapter";
+
+/** The one size of the device's subgroups, or 0. */
+function subgroupSizeOf({ features, adapterInfo: info }: GPUDevice): number {
+  return features.has("subgroups") && info.subgroupMinSize === info.subgroupMaxSize ? info.subgroupMinSize : 0;
+}
 
 const isSoftware = (info: GPUAdapterInfo): boolean =>
   info.isFallbackAdapter === true ||

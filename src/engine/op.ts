@@ -39,7 +39,8 @@ export interface KernelCall {
 export interface AdapterTraits {
   readonly software: boolean;
   readonly maxInvocations: number;
-  readonly subgroups: boolean;
+  /** Invocations of a subgroup, where there are subgroups and all have one size; else 0. */
+  readonly subgroupSize: number;
   readonly float16: boolean;
 }
 

@@ -96,9 +96,11 @@ fn storePixels(low0: mat4x4f, low1: mat4x4f, high0: mat4x4f, high1: mat4x4f, lin
     low0[0], low1[0], low0[1], low1[1], low0[2], low1[2], low0[3], low1[3],
     high0[0], high1[0], high0[1], high1[1], high0[2], high1[2], high0[3], high1[3],
   );
-  let count = select(16u, 2u * min(8u, params.outWidth - q), ROLLED == 1u);
+  let start = ROLLED * params.width; // Mesa unrolls a loop that counts an array's elements from zero
+  let end = start + select(16u, 2u * min(8u, params.outWidth - q), ROLLED == 1u);
   var bits = vec2u();
-  for (var k = 0u; k < count; k++) {
+  for (var j = start; j < end; j++) {
+    let k = j - start;
     let column = q + k / 2u;
     let channel = o + k % 2u;
     if (column >= params.outWidth || channel >= vectors) { continue; }
@@ -183,8 +185,10 @@ fn storeGradient(total: vec4f, line: u32, v: u32, c: u32) {
 /// Writes eight pixels of line (n, h), strideX apart from v on.
 fn storeGradients(low: mat4x4f, high: mat4x4f, line: u32, v: u32, c: u32) {
   let pixels = array<vec4f, 8>(low[0], low[1], low[2], low[3], high[0], high[1], high[2], high[3]);
-  let count = select(8u, min(8u, (params.width - v + params.strideX - 1u) / params.strideX), ROLLED == 1u);
-  for (var k = 0u; k < count; k++) { storeGradient(pixels[k], line, v + k * params.strideX, c); }
+  let start = ROLLED * params.width;
+  let inside = (params.width - v + params.strideX - 1u) / params.strideX;
+  let end = start + select(8u, min(8u, inside), ROLLED == 1u);
+  for (var k = start; k < end; k++) { storeGradient(pixels[k - start], line, v + (k - start) * params.strideX, c); }
 }
 
 @compute @workgroup_size(WORKGROUP)

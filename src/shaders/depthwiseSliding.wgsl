@@ -1,6 +1,6 @@
-// Depthwise 3×3 convolutions that slide: one invocation computes seven neighbouring outputs of four channels on each line of a
-// band, from top to bottom, so each pixel loaded serves several of them. Seven divides every width of MobileNet at 224
-// pixels: 112, …, 7.
+// Depthwise 3×3 convolutions that slide: one invocation computes seven neighbouring outputs (stride 2: four) of four channels on
+// each line of a band, from top to bottom, so each pixel loaded serves several of them. Seven divides every width of MobileNet
+// at 224 pixels: 112, …, 7.
 //   stride1, stride2:    y[n, p, q, c] = Σ_{i, j} x[n, p·sy + i − top, q·s + j − left, c] · w[i, j, c]
 //   gradientOfStride2:   dx[n, h, v, c] = Σ_{i, j} dy[n, p, q, c] · w[i, j, c]   where p·sy + i − top = h, 2·q + j − left = v
 //   weightGradient:      dw[s, i, j, c] = Σ x[n, p·sy + i − top, q·s + j − left, c] · dy[n, p, q, c]   over the lines of split s
@@ -9,7 +9,7 @@
 // take neighbouring vectors. Outside the image x is zero. Sums run in the order of the naive kernel and give the same bits.
 // gradientOfStride2: an even v + left meets two columns of dy, an odd one meets one; an invocation does four of each.
 // weightGradient: one invocation keeps the nine sums of four channels and slides along the lines of its split.
-// Loads per output in vectors, in a band of l lines: 9·(l + 2)/7l (stride 1), 15·(2l + 1)/7l (stride 2) and the weights; the
+// Loads per output in vectors, in a band of l lines: 9·(l + 2)/7l (stride 1), 9·(2l + 1)/4l (stride 2) and the weights; the
 // naive kernel needs 18. Every line goes through all three lines of the kernel, so the first and last of a band cost
 // multiply-adds in vain.
 // Against depthwise.wgsl: 2 to 40 times faster on lavapipe, 4 to 40 times on SwiftShader (docs/decisions/030).
@@ -47,7 +47,7 @@ override ACTIVATION: u32 = 0; // 1: relu, 2: relu6
 override RESIDUAL: u32 = 0;   // 1: add residual last
 override MASK: u32 = 0;       // 1: then keep what the bits of mask say (bitMasks.wgsl)
 override MASK_ROWS: u32 = 8;  // rows per word of mask
-override MASK_BELOW: u32 = 1; // above 1: writes the bits of 0 < result < the float with these bits, seven pixels per word
+override MASK_BELOW: u32 = 1; // above 1: writes the bits of 0 < result < the float with these bits, a run of pixels per word
 override FLIP: u32 = 0;       // 1: turn the kernel round
 override STRIDE: u32 = 1;     // of weightGradient: 1 or 2
 override ROLLED: u32 = 0;     // 1: write pixels in a loop that stays one, for drivers that compile a store for each lane
@@ -116,14 +116,16 @@ struct Run {
   total6: vec4f,
 }
 
-/// Writes seven pixels of line (n, p) of the result, from q on.
-fn storeRun(run: Run, line: u32, q: u32, c: u32, shift: vec4f) {
+/// Writes the first `size` sums as pixels of line (n, p) of the result, from q on.
+fn storeRun(run: Run, line: u32, q: u32, size: u32, c: u32, shift: vec4f) {
   let totals = array<vec4f, 7>(run.total0, run.total1, run.total2, run.total3, run.total4, run.total5, run.total6);
-  let count = select(7u, min(7u, params.outWidth - q), ROLLED == 1u);
   let vectors = params.channels / 4u;
   let first = line * params.outWidth + q;
+  let start = ROLLED * params.width; // Mesa unrolls a loop that counts an array's elements from zero
+  let end = start + select(size, min(size, params.outWidth - q), ROLLED == 1u);
   var bits = 0u;
-  for (var k = 0u; k < count; k++) {
+  for (var j = start; j < end; j++) {
+    let k = j - start;
     if (q + k < params.outWidth) {
       let at = (first + k) * vectors + c;
       let value = masked(epilogue(totals[k], shift, at), first + k, c, vectors);
@@ -131,15 +133,22 @@ fn storeRun(run: Run, line: u32, q: u32, c: u32, shift: vec4f) {
       bits |= insideBits(value) << (4u * k);
     }
   }
-  if (MASK_BELOW > 1u) { written[first / 7u * vectors + c] = bits; }
+  if (MASK_BELOW > 1u) { written[first / size * vectors + c] = bits; }
 }
 
-/// A line of the kernel.
-fn weightLine(i: u32, c: u32) -> mat3x4f {
-  return mat3x4f(weight(i, 0u, c), weight(i, 1u, c), weight(i, 2u, c));
+/// The kernel, line by line.
+fn weights(c: u32) -> array<vec4f, 9> {
+  var taps: array<vec4f, 9>;
+  let start = ROLLED * params.width;
+  for (var k = start; k < start + 9u; k++) { taps[k - start] = weight((k - start) / 3u, (k - start) % 3u, c); }
+  return taps;
 }
 
-/// The nine pixels that seven neighbouring outputs meet on one line.
+fn lineOf(taps: array<vec4f, 9>, i: u32) -> mat3x4f {
+  return mat3x4f(taps[3u * i], taps[3u * i + 1u], taps[3u * i + 2u]);
+}
+
+/// The nine pixels that seven neighbouring outputs (four, two pixels apart) meet on one line.
 struct Pixels {
   x0: vec4f,
   x1: vec4f,
@@ -193,9 +202,10 @@ fn stride1(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
   let n = at / vectors / blocks / bands;
   let p = at / vectors / blocks % bands * params.lines;
   let count = min(params.lines, params.outHeight - p);
-  let w0 = weightLine(0u, c);
-  let w1 = weightLine(1u, c);
-  let w2 = weightLine(2u, c);
+  let taps = weights(c);
+  let w0 = lineOf(taps, 0u);
+  let w1 = lineOf(taps, 1u);
+  let w2 = lineOf(taps, 2u);
   let shift = shiftOf(c);
   var two = Run(); // has two lines of its window
   var one = Run(); // has one
@@ -204,73 +214,48 @@ fn stride1(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
     let whole = slideRun(two, x, w2);
     two = slideRun(one, x, w1);
     one = slideRun(Run(), x, w0);
-    if (r >= 2u) { storeRun(whole, n * params.outHeight + p + r - 2u, q, c, shift); }
+    if (r >= 2u) { storeRun(whole, n * params.outHeight + p + r - 2u, q, 7u, c, shift); }
   }
 }
 
-/// The fifteen pixels that seven neighbouring outputs of stride 2 meet on one line, in two parts.
-struct WidePixels {
-  near: Pixels,
-  x9: vec4f,
-  x10: vec4f,
-  x11: vec4f,
-  x12: vec4f,
-  x13: vec4f,
-  x14: vec4f,
-}
-
-fn widePixels(n: u32, h: u32, v: u32, c: u32) -> WidePixels {
-  let start = (n * params.height + h) * params.width;
-  let inside = h < params.height;
-  return WidePixels(
-    pixels(n, h, v, c),
-    row(inside, start, v + 9u, c),
-    row(inside, start, v + 10u, c),
-    row(inside, start, v + 11u, c),
-    row(inside, start, v + 12u, c),
-    row(inside, start, v + 13u, c),
-    row(inside, start, v + 14u, c),
-  );
-}
-
-fn slideWide(run: Run, x: WidePixels, w: mat3x4f) -> Run {
+/// The first four sums of a run, two pixels apart.
+fn slideApart(run: Run, x: Pixels, w: mat3x4f) -> Run {
   return Run(
-    slide(run.total0, x.near.x0, x.near.x1, x.near.x2, w[0], w[1], w[2]),
-    slide(run.total1, x.near.x2, x.near.x3, x.near.x4, w[0], w[1], w[2]),
-    slide(run.total2, x.near.x4, x.near.x5, x.near.x6, w[0], w[1], w[2]),
-    slide(run.total3, x.near.x6, x.near.x7, x.near.x8, w[0], w[1], w[2]),
-    slide(run.total4, x.near.x8, x.x9, x.x10, w[0], w[1], w[2]),
-    slide(run.total5, x.x10, x.x11, x.x12, w[0], w[1], w[2]),
-    slide(run.total6, x.x12, x.x13, x.x14, w[0], w[1], w[2]),
+    slide(run.total0, x.x0, x.x1, x.x2, w[0], w[1], w[2]),
+    slide(run.total1, x.x2, x.x3, x.x4, w[0], w[1], w[2]),
+    slide(run.total2, x.x4, x.x5, x.x6, w[0], w[1], w[2]),
+    slide(run.total3, x.x6, x.x7, x.x8, w[0], w[1], w[2]),
+    vec4f(), vec4f(), vec4f(),
   );
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn stride2(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let vectors = params.channels / 4u;
-  let blocks = (params.outWidth + 6u) / 7u;
+  let blocks = (params.outWidth + 3u) / 4u;
   let bands = (params.outHeight + params.lines - 1u) / params.lines;
   let at = id.x + id.y * groups.x * WORKGROUP;
   if (at >= params.batch * bands * blocks * vectors) { return; }
   let c = at % vectors;
-  let q = at / vectors % blocks * 7u;
+  let q = at / vectors % blocks * 4u;
   let n = at / vectors / blocks / bands;
   let p = at / vectors / blocks % bands * params.lines;
   let count = min(params.lines, params.outHeight - p);
-  let w0 = weightLine(0u, c);
-  let w1 = weightLine(1u, c);
-  let w2 = weightLine(2u, c);
+  let taps = weights(c);
+  let w0 = lineOf(taps, 0u);
+  let w1 = lineOf(taps, 1u);
+  let w2 = lineOf(taps, 2u);
   let shift = shiftOf(c);
   var run = Run();
   for (var r = 0u; r < 2u * count + 1u; r++) {
-    let x = widePixels(n, 2u * p + r - params.top, 2u * q - params.left, c);
+    let x = pixels(n, 2u * p + r - params.top, 2u * q - params.left, c);
     if (r % 2u == 1u) {
-      run = slideWide(run, x, w1);
+      run = slideApart(run, x, w1);
     } else {
       // The last line of one window is the first of the next.
-      let whole = slideWide(run, x, w2);
-      run = slideWide(Run(), x, w0);
-      if (r > 0u) { storeRun(whole, n * params.outHeight + p + r / 2u - 1u, q, c, shift); }
+      let whole = slideApart(run, x, w2);
+      run = slideApart(Run(), x, w0);
+      if (r > 0u) { storeRun(whole, n * params.outHeight + p + r / 2u - 1u, q, 4u, c, shift); }
     }
   }
 }
@@ -298,7 +283,7 @@ fn gradientOfStride2(@builtin(global_invocation_id) id: vec3u, @builtin(num_work
   var odd2 = vec4f();
   var even3 = vec4f();
   var odd3 = vec4f();
-  for (var r = 0u; r < 3u; r++) {
+  for (var r = 0u; r < params.kernelHeight; r++) { // three, but not as a constant: unrolled, it takes longer to compile
     let i = 2u - r;
     let up = h + params.top - i; // p · strideY
     if (up % params.strideY != 0u || up / params.strideY >= params.outHeight) { continue; }
@@ -320,14 +305,15 @@ fn gradientOfStride2(@builtin(global_invocation_id) id: vec3u, @builtin(num_work
     even3 = (even3 + d2 * w2) + d3 * w0;
     odd3 += d3 * w1;
   }
-  let v = 2u * q - params.left;
   let totals = array<vec4f, 8>(even0, odd0, even1, odd1, even2, odd2, even3, odd3);
-  let count = select(8u, min(8u, params.width + params.left - 2u * q), ROLLED == 1u);
   let shift = shiftOf(c);
-  for (var k = 0u; k < count; k++) {
-    if (v + k < params.width) { // the first may lie before the image: it wraps round
-      let to = line * params.width + v + k;
-      result[to * vectors + c] = masked(epilogue(totals[k], shift, to * vectors + c), to, c, vectors);
+  let start = ROLLED * params.width;
+  let end = start + select(8u, min(8u, params.width + params.left - 2u * q), ROLLED == 1u);
+  for (var k = start; k < end; k++) {
+    let column = 2u * q + k - start - params.left; // the first may lie before the image: it wraps round
+    if (column < params.width) {
+      let to = line * params.width + column;
+      result[to * vectors + c] = masked(epilogue(totals[k - start], shift, to * vectors + c), to, c, vectors);
     }
   }
 }

@@ -89,7 +89,7 @@ fn rowsOf(tile: Tile) -> array<vec4f, 16> {
   );
 }
 
-/// How many vectors of a tile with `rows` rows inside are walked: all, in a loop that a compiler unrolls, or ROLLED only these.
+/// How many vectors of a tile with `rows` rows inside are written: all, in a loop that a compiler unrolls, or ROLLED only these.
 fn vectorsOf(rows: u32) -> u32 {
   return select(16u, 2u * min(8u, rows), ROLLED == 1u);
 }
@@ -98,9 +98,11 @@ fn vectorsOf(rows: u32) -> u32 {
 fn store(tile: Tile, m: u32, n: u32) {
   let width = params.columns / 4u;
   let rows = rowsOf(tile);
-  let count = vectorsOf(params.rows - m);
+  let start = ROLLED * params.columns; // Mesa unrolls a loop that counts an array's elements from zero
+  let end = start + vectorsOf(params.rows - m);
   var bits = vec2u();
-  for (var i = 0u; i < count; i++) {
+  for (var k = start; k < end; k++) {
+    let i = k - start;
     let row = m + i / 2u;
     let column = n + i % 2u * WORKGROUP_X;
     if (row < params.rows && column < width) {
@@ -187,8 +189,10 @@ fn transposedProduct(@builtin(workgroup_id) group: vec3u, @builtin(local_invocat
 fn storePartial(tile: Tile, split: u32, k: u32, n: u32) {
   let width = params.columns / 4u;
   let rows = rowsOf(tile);
-  let count = vectorsOf(params.inner - k);
-  for (var i = 0u; i < count; i++) {
+  let start = ROLLED * params.columns;
+  let end = start + vectorsOf(params.inner - k);
+  for (var j = start; j < end; j++) {
+    let i = j - start;
     let row = k + i / 2u;
     let column = n + i % 2u * WORKGROUP_X;
     if (row < params.inner && column < width) { y[(split * params.inner + row) * width + column] = rows[i]; }

@@ -87,6 +87,22 @@ const rungs: readonly (readonly [Op, readonly Shape[], Attributes])[] = [
     {},
   ],
   [
+    matmulOp,
+    [
+      [1, 128],
+      [128, 36],
+    ],
+    {},
+  ],
+  [
+    matmulTransposedOp,
+    [
+      [1, 36],
+      [40, 36],
+    ],
+    {},
+  ],
+  [
     matmulTransposedOp,
     [
       [33, 19],
@@ -220,26 +236,22 @@ const rungs: readonly (readonly [Op, readonly Shape[], Attributes])[] = [
 const traitsOf = (software: boolean): AdapterTraits => ({
   software,
   maxInvocations: 256,
-  subgroups: false,
+  subgroupSize: 0,
   float16: false,
 });
-const asIf =
-  (op: Op, software: boolean) =>
-  (context: KernelContext): KernelCall =>
-    (op.kernel as NonNullable<Op["kernel"]>)({ ...context, adapter: traitsOf(software) });
 
 describe("fast rungs give the bits of the naive ones", () => {
   for (const [op, shapes, attributes] of rungs)
     it(`${op.name} ${shapes.map((shape) => shape.join("×")).join(" ")} ${JSON.stringify(attributes)}`, async () => {
       const want = bitsOf(await runOp({ ...op, kernel: naive[op.name] }, shapes, attributes, 3));
-      let fast: KernelCall | undefined;
-      for (const software of [true, false]) {
+      for (const adapter of [traitsOf(true), traitsOf(false), (await testDevice()).traits]) {
+        let fast: KernelCall | undefined;
         const kernel = (context: KernelContext): KernelCall => {
-          fast = asIf(op, software)(context);
+          fast = (op.kernel as NonNullable<Op["kernel"]>)({ ...context, adapter });
           return fast;
         };
         expect(bitsOf(await runOp({ ...op, kernel }, shapes, attributes, 3))).toEqual(want);
-        expect(fast?.shader.name).toMatch(/Tiled|Sliding/);
+        expect(fast?.shader.name).toMatch(/Tiled|Sliding|Subgroups/);
       }
     });
 });

@@ -248,7 +248,7 @@ describe("lowering", () => {
 
   it("keeps grids within their limit, however many rows there are", () => {
     const huge: Shape = [1 << 12, 1 << 11, 1 << 7, 4];
-    const adapter: AdapterTraits = { software: false, maxInvocations: 256, subgroups: false, float16: false };
+    const adapter: AdapterTraits = { software: false, maxInvocations: 256, subgroupSize: 0, float16: false };
     for (const op of [reluOp, channelScaleOp]) {
       const types = [huge, [4]].map((shape) => ({ dtype: "f32" as const, shape }));
       const call = op.kernel?.({ inputs: types, outputs: [types[0]], attributes: {}, adapter }) as KernelCall;

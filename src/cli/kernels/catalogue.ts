@@ -11,16 +11,19 @@ export interface ShaderEntry {
   readonly ops: readonly string[];
 }
 
-/** WebGPU's guaranteed minimum: a kernel exists for every adapter. */
-const leastAdapter: AdapterTraits = { software: false, maxInvocations: 256, subgroups: false, float16: false };
+/** WebGPU's guaranteed minimum, for which every op has a kernel, and an adapter for which some have another. */
+const adapters: readonly AdapterTraits[] = [
+  { software: false, maxInvocations: 256, subgroupSize: 0, float16: false },
+  { software: true, maxInvocations: 256, subgroupSize: 8, float16: false },
+];
 
 function shadersOf({ op, cases }: OpEntry): Shader[] {
   const { kernel } = op;
   if (!kernel) return [];
-  return cases.map(({ inputs, attributes = {} }) => {
+  return cases.flatMap(({ inputs, attributes = {} }) => {
     const types = inputs.map(({ shape, dtype = "f32" }) => ({ dtype, shape }));
     const outputs = op.infer(types, attributes);
-    return kernel({ inputs: types, outputs, attributes, adapter: leastAdapter }).shader;
+    return adapters.map((adapter) => kernel({ inputs: types, outputs, attributes, adapter }).shader);
   });
 }
 

@@ -67,6 +67,9 @@ function sliding(
   };
 }
 
+/** Neighbouring outputs of one invocation. */
+const runOf = ({ strides }: Window): number => (strides[1] === 1 ? 7 : 4);
+
 /** The convolution of images `x` to `y` by bands: on software adapters, which pay for loads, high ones; else enough to fill a GPU. */
 function slidingBands(
   call: KernelCall,
@@ -76,7 +79,7 @@ function slidingBands(
   overrides: Record<string, number> = {},
 ): KernelCall {
   const lines = Math.min(y[1], context.choice?.lines ?? (context.adapter.software ? 14 : 4));
-  const blocks = y[0] * Math.ceil(y[1] / lines) * Math.ceil(y[2] / 7);
+  const blocks = y[0] * Math.ceil(y[1] / lines) * Math.ceil(y[2] / runOf(window));
   const uniforms = [...geometryWords(x, y, w, window), lines, 0];
   return sliding({ ...call, uniforms }, `stride${window.strides[1]}`, w[2], blocks, context, overrides);
 }
@@ -99,9 +102,11 @@ function candidates(w: Shape, context: KernelContext, lines: number): Choice[] {
   return workgroups(context.adapter).flatMap((choice) => bands.map((band) => ({ ...choice, lines: band })));
 }
 
-/** An invocation has seven pixels of a line: whole words where seven divide the line. */
-const forwardMasks: Traits["masks"] = (context) =>
-  gradientMasks(context) && { writesRows: context.outputs[0].shape[2] % 7 === 0 ? 7 : 0 };
+/** An invocation has a run of pixels of a line: whole words where runs divide the line. */
+const forwardMasks: Traits["masks"] = (context) => {
+  const run = runOf(context.attributes as Window);
+  return gradientMasks(context) && { writesRows: context.outputs[0].shape[2] % run === 0 ? run : 0 };
+};
 
 const inputGradientKernel: Kernel = (context) => {
   const naive = naiveDepthwiseKernels.depthwiseInputGradient(context);

@@ -1,9 +1,11 @@
 import code from "../../shaders/matmul.wgsl?raw";
+import subgroupsCode from "../../shaders/matmulSubgroups.wgsl?raw";
 import tiledCode from "../../shaders/matmulTiled.wgsl?raw";
 import { ShapeError } from "../errors.ts";
 import { apply, type Tensor } from "../graph.ts";
 import { flatGrid } from "../kernel.ts";
 import {
+  type AdapterTraits,
   type Choice,
   defineOp,
   type KernelCall,
@@ -19,6 +21,7 @@ import { sum } from "./reduce.ts";
 
 const shader: Shader = { name: "matmul", code };
 const tiledShader: Shader = { name: "matmulTiled", code: tiledCode };
+const subgroupsShader: Shader = { name: "matmulSubgroups", code: subgroupsCode };
 
 const lastOf = (shape: Shape): number => shape[shape.length - 1];
 
@@ -69,7 +72,7 @@ function workgroupOf(columns: number, { adapter, choice }: KernelContext): [numb
   return [across, invocations / across];
 }
 
-/** Neighbours along columns and rows, as many columns as there are at most. */
+/** Workgroups of `matmulTiled.wgsl`: neighbours along columns and rows, as many columns as there are at most. */
 const candidates = ({ outputs: [y], adapter }: KernelContext): Choice[] =>
   lastOf(y.shape) % 4 !== 0
     ? []
@@ -79,23 +82,35 @@ const candidates = ({ outputs: [y], adapter }: KernelContext): Choice[] =>
           .map((across) => ({ across, down: invocations / across })),
       );
 
-const tiledProduct =
+/** Whether loads cost so much, and subgroups are such, that `matmulSubgroups.wgsl` pays. */
+const sharesLoads = ({ software, subgroupSize }: AdapterTraits): boolean => software && subgroupSize === lanes;
+
+/** Blocks of 16 rows × 32 columns of `matmulSubgroups.wgsl`, one per subgroup. */
+const lanes = 8;
+const subgroupGrid = (rows: number, columns: number): [number, number] => [
+  Math.ceil(columns / 4 / lanes),
+  Math.ceil(rows / 2 / lanes),
+];
+
+const fastProduct =
   (entryPoint: string): Kernel =>
   (context) => {
+    const { adapter } = context;
     const naive = naiveProduct(entryPoint)(context);
-    const { rows, columns } = productSizes(context);
+    const { rows, inner, columns } = productSizes(context);
     if (columns % 4 !== 0 || rows === 0) return naive;
     const call = withMasks(naive, context.attributes);
+    if (inner % 4 === 0 && !context.choice && sharesLoads(adapter)) {
+      const grid = [...subgroupGrid(rows, columns), 1] as const;
+      if (rows > 1) return { ...call, shader: subgroupsShader, grid };
+      const overrides = { ...call.overrides, TRANSPOSED: entryPoint === "product" ? 0 : 1 };
+      return { ...call, shader: subgroupsShader, entryPoint: "rowProduct", overrides, grid };
+    }
     const [across, down] = workgroupOf(columns, context);
     return {
       ...call,
       shader: tiledShader,
-      overrides: {
-        ...call.overrides,
-        ROLLED: context.adapter.software ? 1 : 0,
-        WORKGROUP_X: across,
-        WORKGROUP_Y: down,
-      },
+      overrides: { ...call.overrides, ROLLED: adapter.software ? 1 : 0, WORKGROUP_X: across, WORKGROUP_Y: down },
       grid: [Math.ceil(columns / tile / across), Math.ceil(rows / tile / down), 1],
     };
   };
@@ -114,16 +129,20 @@ const naiveOuter: Kernel = ({ inputs: [a, b], attributes: { splits } }) => {
   };
 };
 
-const tiledOuter: Kernel = (context) => {
+const fastOuter: Kernel = (context) => {
+  const { adapter, attributes } = context;
   const call = naiveOuter(context);
   const [inner, columns] = context.inputs.map(({ shape }) => lastOf(shape));
-  if (inner % 4 !== 0 || columns % 4 !== 0) return call;
+  if (columns % 4 !== 0) return call;
+  if (!context.choice && sharesLoads(adapter))
+    return { ...call, shader: subgroupsShader, grid: [...subgroupGrid(inner, columns), attributes.splits] };
+  if (inner % 4 !== 0) return call;
   const [across, down] = workgroupOf(columns, context);
   return {
     ...call,
     shader: tiledShader,
-    overrides: { ROLLED: context.adapter.software ? 1 : 0, WORKGROUP_X: across, WORKGROUP_Y: down },
-    grid: [Math.ceil(columns / tile / across), Math.ceil(inner / tile / down), context.attributes.splits],
+    overrides: { ROLLED: adapter.software ? 1 : 0, WORKGROUP_X: across, WORKGROUP_Y: down },
+    grid: [Math.ceil(columns / tile / across), Math.ceil(inner / tile / down), attributes.splits],
   };
 };
 
@@ -170,7 +189,7 @@ export const matmulOp = defineOp("matmul", {
     return [{ dtype: "f32", shape: [...a.shape.slice(0, -1), b.shape[1]] }];
   },
   gradient: ({ inputs: [a, b], upstream: [dy] }) => [matmulTransposed(dy as Tensor, b), matmulOuter(a, dy as Tensor)],
-  kernel: tiledProduct("product"),
+  kernel: fastProduct("product"),
   candidates,
   traits: { acceptsEpilogue: true, masks: tileMasks, linear: { weights: 1, scales: "output" } },
 });
@@ -189,7 +208,7 @@ export const matmulTransposedOp = defineOp("matmulTransposed", {
     return [{ dtype: "f32", shape: [...a.shape.slice(0, -1), b.shape[0]] }];
   },
   gradient: ({ inputs: [a, b], upstream: [dy] }) => [matmul(dy as Tensor, b), matmulOuter(dy as Tensor, a)],
-  kernel: tiledProduct("transposedProduct"),
+  kernel: fastProduct("transposedProduct"),
   candidates,
   traits: { acceptsEpilogue: true, masks: tileMasks, linear: { weights: 1, scales: "input" } },
 });
@@ -202,7 +221,7 @@ export const matmulTransposedCases: OpCase[] = sizes.map(([m, k, n]) => ({
 export const matmulOuterPartialOp = defineOp("matmulOuterPartial", {
   arity: 2,
   infer: ([a, b], { splits }) => [{ dtype: "f32", shape: [splits, lastOf(a.shape), lastOf(b.shape)] }],
-  kernel: tiledOuter,
+  kernel: fastOuter,
   candidates: (context) => (lastOf(context.inputs[0].shape) % 4 === 0 ? candidates(context) : []),
   traits: { couplesBatch: true },
 });

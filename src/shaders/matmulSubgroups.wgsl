@@ -1,0 +1,256 @@
+// Matrix products in register tiles whose numbers of a are read once per subgroup of eight lanes, for software adapters: there
+// a load costs as much as a dozen multiply-adds, for it is done lane by lane.
+//   product:            y[m, n] = Σ_k a[m, k] · b[k, n]
+//   transposedProduct:  y[m, n] = Σ_k a[m, k] · b[n, k]
+//   outerProduct:       y[s, k, n] = Σ_m a[m, k] · b[m, n]   over the rows m of split s
+//   rowProduct:         product and, with TRANSPOSED = 1, transposedProduct of one row
+// A subgroup computes 16 rows × 32 columns: a lane keeps sixteen rows of one vector of columns. Four terms of the sum at a time,
+// it loads them for two rows and for its four columns, and gets the other rows' from the other lanes: 24 numbers for 256
+// multiply-adds, where matmulTiled loads 96. Sums run in the order of the naive kernel and give the same bits.
+// rowProduct has no rows to share: a lane computes one vector of columns.
+// Layout as in matmul.wgsl; columns must be multiples of 4, and inner but for outerProduct. Rows and columns past the end are read from the last one and
+// not written. A workgroup is one subgroup.
+// Epilogue: y = activation(y + bias[n]) + residual[m, n], then zero where a bit of mask is not set.
+// Against matmulTiled.wgsl on lavapipe: 1.1 to 2.2 times faster (docs/decisions/034).
+enable subgroups;
+
+struct Params {
+  rows: u32,
+  inner: u32,
+  columns: u32,
+  splitLength: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> a: array<f32>;
+@group(0) @binding(1) var<storage, read> aVectors: array<vec4f>;
+@group(0) @binding(2) var<storage, read> b: array<vec4f>;
+@group(0) @binding(3) var<storage, read> bias: array<vec4f>;
+@group(0) @binding(4) var<storage, read> residual: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(6) var<storage, read> mask: array<u32>;
+@group(0) @binding(7) var<storage, read_write> written: array<u32>;
+
+override BIAS: u32 = 0;       // 1: add bias[n]
+override ACTIVATION: u32 = 0; // 1: relu, 2: relu6
+override RESIDUAL: u32 = 0;   // 1: add residual[m, n] last
+override MASK: u32 = 0;       // 1: then keep what the bits of mask say (bitMasks.wgsl)
+override MASK_ROWS: u32 = 8;  // rows per word of mask
+override MASK_BELOW: u32 = 1; // above 1: writes the bits of 0 < result < the float with these bits, eight rows per word
+override TRANSPOSED: u32 = 0; // of rowProduct, 1: b[n, k]
+
+/// Lanes of a subgroup.
+const lanes = 8u;
+
+fn isNan(value: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(value) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+}
+
+const columns = vec4u(1u, 2u, 4u, 8u);
+
+/// Keeps the columns whose bit is set for this row and vector of columns.
+fn masked(value: vec4f, row: u32, n: u32) -> vec4f {
+  if (MASK == 0u) { return value; }
+  let bits = mask[row / MASK_ROWS * (params.columns / 4u) + n] >> (4u * (row % MASK_ROWS));
+  return select(vec4f(), value, (vec4u(bits) & columns) != vec4u());
+}
+
+/// Four bits for the mask of the result.
+fn insideBits(value: vec4f) -> u32 {
+  if (MASK_BELOW == 1u) { return 0u; }
+  return dot(select(vec4u(), columns, bitcast<vec4u>(value) - vec4u(1u) < vec4u(MASK_BELOW - 1u)), vec4u(1u));
+}
+
+/// The bias of four columns, read once for all rows.
+fn shiftOf(n: u32) -> vec4f {
+  if (BIAS == 1u) { return bias[n]; }
+  return vec4f();
+}
+
+fn epilogue(total: vec4f, shift: vec4f, at: u32) -> vec4f {
+  var value = total;
+  if (BIAS == 1u) { value += shift; }
+  if (ACTIVATION == 1u) { value = select(max(value, vec4f()), value, isNan(value)); }
+  if (ACTIVATION == 2u) { value = select(min(max(value, vec4f()), vec4f(6.0)), value, isNan(value)); }
+  if (RESIDUAL == 1u) { value += residual[at]; }
+  return value;
+}
+
+/// Sixteen rows of one vector of columns.
+struct Tile {
+  row0: vec4f,
+  row1: vec4f,
+  row2: vec4f,
+  row3: vec4f,
+  row4: vec4f,
+  row5: vec4f,
+  row6: vec4f,
+  row7: vec4f,
+  row8: vec4f,
+  row9: vec4f,
+  row10: vec4f,
+  row11: vec4f,
+  row12: vec4f,
+  row13: vec4f,
+  row14: vec4f,
+  row15: vec4f,
+}
+
+/// Four terms of a sum, one after the other: factors[i] · terms[i].
+fn addTerms(total: vec4f, factors: vec4f, terms: mat4x4f) -> vec4f {
+  return (((total + factors.x * terms[0]) + factors.y * terms[1]) + factors.z * terms[2]) + factors.w * terms[3];
+}
+
+/// Four terms in every row: lane l has the factors of rows l (low) and 8 + l (high).
+fn addToRows(tile: Tile, low: vec4f, high: vec4f, terms: mat4x4f) -> Tile {
+  return Tile(
+    addTerms(tile.row0, subgroupBroadcast(low, 0u), terms),
+    addTerms(tile.row1, subgroupBroadcast(low, 1u), terms),
+    addTerms(tile.row2, subgroupBroadcast(low, 2u), terms),
+    addTerms(tile.row3, subgroupBroadcast(low, 3u), terms),
+    addTerms(tile.row4, subgroupBroadcast(low, 4u), terms),
+    addTerms(tile.row5, subgroupBroadcast(low, 5u), terms),
+    addTerms(tile.row6, subgroupBroadcast(low, 6u), terms),
+    addTerms(tile.row7, subgroupBroadcast(low, 7u), terms),
+    addTerms(tile.row8, subgroupBroadcast(high, 0u), terms),
+    addTerms(tile.row9, subgroupBroadcast(high, 1u), terms),
+    addTerms(tile.row10, subgroupBroadcast(high, 2u), terms),
+    addTerms(tile.row11, subgroupBroadcast(high, 3u), terms),
+    addTerms(tile.row12, subgroupBroadcast(high, 4u), terms),
+    addTerms(tile.row13, subgroupBroadcast(high, 5u), terms),
+    addTerms(tile.row14, subgroupBroadcast(high, 6u), terms),
+    addTerms(tile.row15, subgroupBroadcast(high, 7u), terms),
+  );
+}
+
+fn rowsOf(tile: Tile) -> array<vec4f, 16> {
+  return array<vec4f, 16>(
+    tile.row0, tile.row1, tile.row2, tile.row3, tile.row4, tile.row5, tile.row6, tile.row7,
+    tile.row8, tile.row9, tile.row10, tile.row11, tile.row12, tile.row13, tile.row14, tile.row15,
+  );
+}
+
+/// Writes the rows from m on of the vector n of columns, in a loop, because a driver compiles every store for each lane.
+/// The loop counts addresses: Mesa unrolls one that counts an array's elements.
+fn store(tile: Tile, m: u32, n: u32) {
+  let width = params.columns / 4u;
+  if (n >= width) { return; }
+  let rows = rowsOf(tile);
+  let shift = shiftOf(n);
+  let end = min(m + 2u * lanes, params.rows) * width;
+  var i = 0u;
+  var bits = vec2u(); // of the lower and the upper eight rows
+  for (var at = m * width + n; at < end; at += width) {
+    let value = masked(epilogue(rows[i], shift, at), m + i, n);
+    y[at] = value;
+    bits |= select(vec2u(insideBits(value), 0u), vec2u(0u, insideBits(value)), i >= 8u) << vec2u(4u * (i % 8u));
+    i++;
+  }
+  if (MASK_BELOW > 1u) {
+    let word = m / 8u * width + n;
+    written[word] = bits.x;
+    if (m + 8u < params.rows) { written[word + width] = bits.y; }
+  }
+}
+
+/// b[k … k + 3, n]: four lines of a vector of columns.
+fn lines(k: u32, n: u32, width: u32) -> mat4x4f {
+  let at = k * width + n;
+  return mat4x4f(b[at], b[at + width], b[at + 2u * width], b[at + 3u * width]);
+}
+
+/// The same where b is stored as [n, k].
+fn transposedLines(k: u32, n: u32) -> mat4x4f {
+  let inner = params.inner / 4u;
+  let at = n * params.inner + k / 4u;
+  return transpose(mat4x4f(b[at], b[at + inner], b[at + 2u * inner], b[at + 3u * inner]));
+}
+
+/// Where the row of a lane begins, in vectors.
+fn rowStart(m: u32) -> u32 {
+  return min(m, params.rows - 1u) * (params.inner / 4u);
+}
+
+@compute @workgroup_size(lanes)
+fn product(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
+  let width = params.columns / 4u;
+  let m = group.y * 2u * lanes;
+  let n = group.x * lanes + lane;
+  let low = rowStart(m + lane);
+  let high = rowStart(m + lanes + lane);
+  var tile = Tile();
+  for (var k = 0u; k < params.inner; k += 4u) {
+    tile = addToRows(tile, aVectors[low + k / 4u], aVectors[high + k / 4u], lines(k, min(n, width - 1u), width));
+  }
+  store(tile, m, n);
+}
+
+@compute @workgroup_size(lanes)
+fn transposedProduct(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
+  let width = params.columns / 4u;
+  let m = group.y * 2u * lanes;
+  let n = group.x * lanes + lane;
+  let low = rowStart(m + lane);
+  let high = rowStart(m + lanes + lane);
+  var tile = Tile();
+  for (var k = 0u; k < params.inner; k += 4u) {
+    tile = addToRows(tile, aVectors[low + k / 4u], aVectors[high + k / 4u], transposedLines(k, min(n, width - 1u)));
+  }
+  store(tile, m, n);
+}
+
+@compute @workgroup_size(lanes)
+fn rowProduct(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
+  let width = params.columns / 4u;
+  let n = group.x * lanes + lane;
+  if (n >= width) { return; }
+  var total = vec4f();
+  for (var k = 0u; k < params.inner; k += 4u) {
+    if (TRANSPOSED == 1u) {
+      total = addTerms(total, aVectors[k / 4u], transposedLines(k, n));
+    } else {
+      total = addTerms(total, aVectors[k / 4u], lines(k, n, width));
+    }
+  }
+  let value = masked(epilogue(total, shiftOf(n), n), 0u, n);
+  y[n] = value;
+  if (MASK_BELOW > 1u) { written[n] = insideBits(value); }
+}
+
+/// a[m … m + 3, k]; zeros from row `last` on.
+fn factors(m: u32, last: u32, k: u32) -> vec4f {
+  let rows = m + vec4u(0u, 1u, 2u, 3u);
+  let at = min(rows, vec4u(last - 1u)) * params.inner + min(k, params.inner - 1u);
+  return select(vec4f(), vec4f(a[at.x], a[at.y], a[at.z], a[at.w]), rows < vec4u(last));
+}
+
+/// A vector of columns of row m of b; zeros from row `last` on, where 0 · b must not be NaN.
+fn upstream(m: u32, last: u32, n: u32) -> vec4f {
+  return select(vec4f(), b[min(m, last - 1u) * (params.columns / 4u) + n], m < last);
+}
+
+@compute @workgroup_size(lanes)
+fn outerProduct(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
+  let width = params.columns / 4u;
+  let k = group.y * 2u * lanes;
+  let n = group.x * lanes + lane;
+  let column = min(n, width - 1u);
+  let first = group.z * params.splitLength;
+  let last = min(first + params.splitLength, params.rows);
+  var tile = Tile();
+  for (var m = first; m < last; m += 4u) {
+    let terms = mat4x4f(
+      upstream(m, last, column), upstream(m + 1u, last, column), upstream(m + 2u, last, column), upstream(m + 3u, last, column),
+    );
+    tile = addToRows(tile, factors(m, last, k + lane), factors(m, last, k + lanes + lane), terms);
+  }
+  if (n >= width) { return; }
+  let rows = rowsOf(tile);
+  let line = group.z * params.inner;
+  let end = (line + min(k + 2u * lanes, params.inner)) * width;
+  var i = 0u;
+  for (var at = (line + k) * width + n; at < end; at += width) {
+    y[at] = rows[i];
+    i++;
+  }
+}
