@@ -1,26 +1,12 @@
 // Bundles the benchmark (TypeScript, WGSL as text) and starts the command that the first argument names.
-import { readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
+import { rawText } from "../script/rawText.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 // Under node_modules, so that the bundles find the peers beside them and nobody lints or commits them.
 const outdir = join(root, "bench/node_modules/.cache/tepal-bench");
-
-const rawText = {
-  name: "raw-text",
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /\?raw$/ }, ({ path, resolveDir }) => ({
-      path: resolve(resolveDir, path.slice(0, -"?raw".length)),
-      namespace: "raw-text",
-    }));
-    onLoad({ filter: /.*/, namespace: "raw-text" }, ({ path }) => ({
-      contents: readFileSync(path, "utf8"),
-      loader: "text",
-    }));
-  },
-};
 
 const common = {
   absWorkingDir: root,
@@ -29,7 +15,7 @@ const common = {
   target: "es2022",
   outdir,
   outExtension: { ".js": ".mjs" },
-  plugins: [rawText],
+  plugins: [rawText()],
   logLevel: "warning",
 };
 
@@ -63,7 +49,7 @@ if (command === "browser")
 
 const { main } = await import(pathToFileURL(join(outdir, `${command}.mjs`)).href);
 try {
-  await main(named ? rest : process.argv.slice(2), rawText);
+  await main(named ? rest : process.argv.slice(2), rawText({ comments: false }));
 } catch (error) {
   process.stderr.write(`bench: ${process.env.TEPAL_DEBUG ? error.stack : error.message.split("\n")[0]}\n`);
   process.exitCode = 1;

@@ -14,6 +14,7 @@ import {
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build as esbuild } from "esbuild";
+import { rawText } from "./rawText.mjs";
 
 export const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = join(root, "dist");
@@ -29,22 +30,6 @@ const nodeEntries = {
   decodeWorker: "src/data/decodeWorker.node.ts",
 };
 
-/** `import source from "./x.wgsl?raw"` gives the text, as it does in vitest. */
-const rawText = {
-  name: "raw-text",
-  setup(build) {
-    build.onResolve({ filter: /\?raw$/ }, ({ path, resolveDir }) => ({
-      path: resolve(resolveDir, path.slice(0, -"?raw".length)),
-      namespace: "raw-text",
-    }));
-    build.onLoad({ filter: /.*/, namespace: "raw-text" }, ({ path }) => ({
-      contents: readFileSync(path, "utf8"),
-      loader: "text",
-      watchFiles: [path],
-    }));
-  },
-};
-
 const common = {
   absWorkingDir: root,
   bundle: true,
@@ -54,7 +39,6 @@ const common = {
   outdir: "dist",
   external,
   loader: { ".wgsl": "text" },
-  plugins: [rawText],
   metafile: true,
   write: false,
   logLevel: "silent",
@@ -69,12 +53,14 @@ function configurations() {
   const list = [];
   if (existsSync(join(root, "src/index.ts"))) {
     const entryPoints = { index: "src/index.ts" };
-    list.push({ ...common, platform: "neutral", chunkNames: "chunk-core-[hash]", entryPoints });
+    const plugins = [rawText({ comments: false })];
+    list.push({ ...common, plugins, platform: "neutral", chunkNames: "chunk-core-[hash]", entryPoints });
   }
   const present = Object.entries(nodeEntries).filter(([, path]) => existsSync(join(root, path)));
   if (present.length > 0) {
     const entryPoints = Object.fromEntries(present);
-    list.push({ ...common, platform: "node", chunkNames: "chunk-[hash]", entryPoints, banner });
+    const plugins = [rawText()];
+    list.push({ ...common, plugins, platform: "node", chunkNames: "chunk-[hash]", entryPoints, banner });
   }
   return list;
 }

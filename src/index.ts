@@ -41,6 +41,9 @@ export { accumulateUpdate, adamUpdate, assignUpdate, runningAverageUpdate, sgdUp
 export { ParameterStore } from "./engine/parameters.ts";
 export type { Plan, RunInputs, RunOutputs } from "./engine/plan/plan.ts";
 export { uniform } from "./engine/random.ts";
+export { type TuneOptions, type TuneResult, tune } from "./engine/tuner.ts";
+export { type Tuning, type TuningRecord, TuningTable } from "./engine/tuning.ts";
+export { loadTuning, saveTuning } from "./engine/tuningStore.ts";
 export { BATCH, type DType, type Shape, type TensorType } from "./engine/types.ts";
 export { FrameReader } from "./interop/frameReader.ts";
 export { OverlayPainter } from "./interop/overlayPainter.ts";

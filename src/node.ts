@@ -14,6 +14,7 @@ import { loadModel, loadWeights } from "./nn/formats/files.node.ts";
 export { readFitted, readImage } from "./data/decode.node.ts";
 export { loadDataset } from "./data/folders.node.ts";
 export { encodePng } from "./data/png.node.ts";
+export { loadTuning, saveTuning, tuningFile } from "./engine/tuningCache.node.ts";
 export * from "./index.ts";
 export { convertWeights, loadModel, loadWeights, saveModel, weightsInfo } from "./nn/formats/files.node.ts";
 

@@ -229,7 +229,9 @@ const longestSleep = 1;
  * well, that takes a core from the driver: here the thread sleeps between two looks, a tenth of the time waited.
  */
 async function sleepUntil(work: Promise<unknown>): Promise<void> {
-  if (typeof setImmediate === "undefined") return; // a browser waits by itself
+  // A browser waits by itself, and a page's thread must not sleep, whatever a bundler puts in for Node's functions.
+  const isBrowser = typeof setImmediate === "undefined" || typeof document !== "undefined";
+  if (isBrowser || typeof SharedArrayBuffer === "undefined") return;
   const never = new Int32Array(new SharedArrayBuffer(4));
   const start = performance.now();
   let pending = true;

@@ -64,13 +64,17 @@ export async function tune(
   return results;
 }
 
+/** Beyond this many times the best of the first round, nothing is timed again. */
+const hopeless = 1.3;
+
 /** Two rounds in opposite orders, so that a machine that slows down or speeds up does not decide. */
 async function fastest(device: Device, node: Node, context: KernelContext, repeats: number) {
   const choices: (Choice | null)[] = [null, ...(node.op.candidates?.(context) ?? [])];
-  const times = choices.map(() => Number.POSITIVE_INFINITY);
-  const rounds = [[...choices.keys()], [...choices.keys()].reverse()];
-  for (const round of rounds)
-    for (const index of round)
+  const times: number[] = [];
+  for (const choice of choices) times.push(await timeOf(device, node, context, choice, repeats));
+  const limit = hopeless * Math.min(...times);
+  for (const index of [...choices.keys()].reverse())
+    if (index === 0 || times[index] <= limit)
       times[index] = Math.min(times[index], await timeOf(device, node, context, choices[index], repeats));
   const best = times.indexOf(Math.min(...times));
   const kept = times[best] < (1 - leastGain) * times[0] ? best : 0;

@@ -22,7 +22,7 @@ export interface TuningRecord {
 
 export interface TuningEntry {
   readonly choice: Choice;
-  /** Hash of the kernel's WGSL when it was measured. */
+  /** Hashes of the WGSL of the kernel's own choice and of this one when they were measured. */
   readonly source: string;
 }
 
@@ -39,12 +39,15 @@ export function tuningKey({ op, inputs, outputs, attributes }: Node): string {
   return `${op.name} ${types(inputs)} → ${types(outputs)} ${JSON.stringify(attributes)}`;
 }
 
-/** The hash of the WGSL that a node's kernel runs. */
-export function sourceHash({ op }: Node, context: KernelContext): string {
-  const code = op.kernel?.({ ...context, choice: undefined }).shader.code ?? "";
-  const known = hashes.get(code) ?? textHash(code);
-  hashes.set(code, known);
-  return known;
+/** The hashes of the WGSL that a node's kernel runs by itself and with the choice: it may be another kernel. */
+function sourceHash({ op }: Node, context: KernelContext, choice: Choice): string {
+  const hashOf = (given: Choice | undefined): string => {
+    const code = op.kernel?.({ ...context, choice: given }).shader.code ?? "";
+    const known = hashes.get(code) ?? textHash(code);
+    hashes.set(code, known);
+    return known;
+  };
+  return `${hashOf(undefined)} ${hashOf(choice)}`;
 }
 const hashes = new Map<string, string>();
 
@@ -88,13 +91,13 @@ export class TuningTable implements Tuning {
   choose(node: Node, context: KernelContext): Choice | undefined {
     if (!node.op.candidates || this.#entries.size === 0) return undefined;
     const entry = this.#entries.get(tuningKey(node));
-    if (entry?.source !== sourceHash(node, context)) return undefined;
-    return node.op.candidates(context).find((candidate) => isSame(candidate, entry.choice));
+    const choice = entry && node.op.candidates(context).find((candidate) => isSame(candidate, entry.choice));
+    return choice && entry.source === sourceHash(node, context, choice) ? choice : undefined;
   }
 
   /** Keeps a choice, or with `undefined` the kernel's own. */
   set(node: Node, context: KernelContext, choice: Choice | undefined): void {
-    if (choice) this.#entries.set(tuningKey(node), { choice, source: sourceHash(node, context) });
+    if (choice) this.#entries.set(tuningKey(node), { choice, source: sourceHash(node, context, choice) });
     else this.#entries.delete(tuningKey(node));
   }
 

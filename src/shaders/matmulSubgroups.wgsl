@@ -19,6 +19,13 @@ struct Params {
   inner: u32,
   columns: u32,
   splitLength: u32,
+  // What is done to a sum; no overrides, so that all products share a pipeline: its drivers take long to compile one.
+  bias: u32,       // 1: add bias[n]
+  activation: u32, // 1: relu, 2: relu6
+  residual: u32,   // 1: add residual[m, n] last
+  mask: u32,       // 1: then keep what the bits of mask say (bitMasks.wgsl)
+  maskRows: u32,   // rows per word of mask
+  maskBelow: u32,  // above 1: writes the bits of 0 < result < the float with these bits, eight rows per word
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -31,12 +38,6 @@ struct Params {
 @group(0) @binding(6) var<storage, read> mask: array<u32>;
 @group(0) @binding(7) var<storage, read_write> written: array<u32>;
 
-override BIAS: u32 = 0;       // 1: add bias[n]
-override ACTIVATION: u32 = 0; // 1: relu, 2: relu6
-override RESIDUAL: u32 = 0;   // 1: add residual[m, n] last
-override MASK: u32 = 0;       // 1: then keep what the bits of mask say (bitMasks.wgsl)
-override MASK_ROWS: u32 = 8;  // rows per word of mask
-override MASK_BELOW: u32 = 1; // above 1: writes the bits of 0 < result < the float with these bits, eight rows per word
 override TRANSPOSED: u32 = 0; // of rowProduct, 1: b[n, k]
 
 /// Lanes of a subgroup.
@@ -50,29 +51,29 @@ const columns = vec4u(1u, 2u, 4u, 8u);
 
 /// Keeps the columns whose bit is set for this row and vector of columns.
 fn masked(value: vec4f, row: u32, n: u32) -> vec4f {
-  if (MASK == 0u) { return value; }
-  let bits = mask[row / MASK_ROWS * (params.columns / 4u) + n] >> (4u * (row % MASK_ROWS));
+  if (params.mask == 0u) { return value; }
+  let bits = mask[row / params.maskRows * (params.columns / 4u) + n] >> (4u * (row % params.maskRows));
   return select(vec4f(), value, (vec4u(bits) & columns) != vec4u());
 }
 
 /// Four bits for the mask of the result.
 fn insideBits(value: vec4f) -> u32 {
-  if (MASK_BELOW == 1u) { return 0u; }
-  return dot(select(vec4u(), columns, bitcast<vec4u>(value) - vec4u(1u) < vec4u(MASK_BELOW - 1u)), vec4u(1u));
+  if (params.maskBelow == 1u) { return 0u; }
+  return dot(select(vec4u(), columns, bitcast<vec4u>(value) - vec4u(1u) < vec4u(params.maskBelow - 1u)), vec4u(1u));
 }
 
 /// The bias of four columns, read once for all rows.
 fn shiftOf(n: u32) -> vec4f {
-  if (BIAS == 1u) { return bias[n]; }
+  if (params.bias == 1u) { return bias[n]; }
   return vec4f();
 }
 
 fn epilogue(total: vec4f, shift: vec4f, at: u32) -> vec4f {
   var value = total;
-  if (BIAS == 1u) { value += shift; }
-  if (ACTIVATION == 1u) { value = select(max(value, vec4f()), value, isNan(value)); }
-  if (ACTIVATION == 2u) { value = select(min(max(value, vec4f()), vec4f(6.0)), value, isNan(value)); }
-  if (RESIDUAL == 1u) { value += residual[at]; }
+  if (params.bias == 1u) { value += shift; }
+  if (params.activation == 1u) { value = select(max(value, vec4f()), value, isNan(value)); }
+  if (params.activation == 2u) { value = select(min(max(value, vec4f()), vec4f(6.0)), value, isNan(value)); }
+  if (params.residual == 1u) { value += residual[at]; }
   return value;
 }
 
@@ -146,7 +147,7 @@ fn store(tile: Tile, m: u32, n: u32) {
     bits |= select(vec2u(insideBits(value), 0u), vec2u(0u, insideBits(value)), i >= 8u) << vec2u(4u * (i % 8u));
     i++;
   }
-  if (MASK_BELOW > 1u) {
+  if (params.maskBelow > 1u) {
     let word = m / 8u * width + n;
     written[word] = bits.x;
     if (m + 8u < params.rows) { written[word + width] = bits.y; }
@@ -214,7 +215,7 @@ fn rowProduct(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_
   }
   let value = masked(epilogue(total, shiftOf(n), n), 0u, n);
   y[n] = value;
-  if (MASK_BELOW > 1u) { written[n] = insideBits(value); }
+  if (params.maskBelow > 1u) { written[n] = insideBits(value); }
 }
 
 /// a[m … m + 3, k]; zeros from row `last` on.

@@ -111,9 +111,17 @@ const shapes = [
   [3, 5, 20],
 ];
 
-export const packMaskCases: OpCase[] = [0x40c00000, 0x7f800001].flatMap((below) =>
-  shapes.map((shape) => ({ inputs: [{ shape, scale: 5, avoid: [0, 6] }], attributes: { below } })),
-);
+const belowSix = 0x40c00000;
+export const packMaskCases: OpCase[] = [
+  ...[belowSix, 0x7f800001].flatMap((below) =>
+    shapes.map((shape) => ({ inputs: [{ shape, scale: 5, avoid: [0, 6] }], attributes: { below } })),
+  ),
+  // At the kinks, and at the floats nearest inside.
+  ...[0, 2 ** -149, 6 - 2 ** -21, 6].map((offset) => ({
+    inputs: [{ shape: [2, 4], scale: 0, offset }],
+    attributes: { below: belowSix },
+  })),
+];
 export const applyMaskCases: OpCase[] = [7, 8].flatMap((maskRows) =>
   shapes.map((shape) => ({
     inputs: [{ shape }, { ...maskType({ dtype: "f32", shape }, maskRows), below: 2 ** 31 }],

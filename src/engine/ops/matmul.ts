@@ -72,7 +72,7 @@ function workgroupOf(columns: number, { adapter, choice }: KernelContext): [numb
   return [across, invocations / across];
 }
 
-/** Neighbours along columns and rows, as many columns as there are at most; a choice always means `matmulTiled.wgsl`. */
+/** Workgroups of `matmulTiled.wgsl`: neighbours along columns and rows, as many columns as there are at most. */
 const candidates = ({ outputs: [y], adapter }: KernelContext): Choice[] =>
   lastOf(y.shape) % 4 !== 0
     ? []
@@ -92,6 +92,22 @@ const subgroupGrid = (rows: number, columns: number): [number, number] => [
   Math.ceil(rows / 2 / lanes),
 ];
 
+/** What `matmulSubgroups.wgsl` takes as uniforms, so that all products share a pipeline. */
+const epilogueWords = ["BIAS", "ACTIVATION", "RESIDUAL", "MASK", "MASK_ROWS", "MASK_BELOW"];
+
+function subgroupProduct(call: KernelCall, rows: number, columns: number): KernelCall {
+  const stages = call.overrides ?? {};
+  const shared = {
+    ...call,
+    shader: subgroupsShader,
+    uniforms: [...call.uniforms, 0, ...epilogueWords.map((name) => stages[name])],
+    grid: [...subgroupGrid(rows, columns), 1] as const,
+  };
+  return rows > 1
+    ? { ...shared, overrides: {} }
+    : { ...shared, entryPoint: "rowProduct", overrides: { TRANSPOSED: call.entryPoint === "product" ? 0 : 1 } };
+}
+
 const fastProduct =
   (entryPoint: string): Kernel =>
   (context) => {
@@ -100,12 +116,7 @@ const fastProduct =
     const { rows, inner, columns } = productSizes(context);
     if (columns % 4 !== 0 || rows === 0) return naive;
     const call = withMasks(naive, context.attributes);
-    if (!context.choice && inner % 4 === 0 && sharesLoads(adapter)) {
-      const grid = [...subgroupGrid(rows, columns), 1] as const;
-      if (rows > 1) return { ...call, shader: subgroupsShader, grid };
-      const overrides = { ...call.overrides, TRANSPOSED: entryPoint === "product" ? 0 : 1 };
-      return { ...call, shader: subgroupsShader, entryPoint: "rowProduct", overrides, grid };
-    }
+    if (inner % 4 === 0 && !context.choice && sharesLoads(adapter)) return subgroupProduct(call, rows, columns);
     const [across, down] = workgroupOf(columns, context);
     return {
       ...call,
