@@ -7,8 +7,9 @@ import { type BrokenImage, type LoadedDataset, loadImages } from "../data/loadIm
 import type { ResizeMode } from "../data/resize.ts";
 import { stratifiedSplit } from "../data/splits.ts";
 import { DataError, UsageError } from "../engine/errors.ts";
-import type { LabelledPixelSource } from "../nn/features.ts";
+import { hostSource } from "../nn/pixelSource.ts";
 import type { OptionSpec } from "./options.ts";
+import type { AddressedSource } from "./policy.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Images of one data set, chosen and labelled, not yet decoded. */
@@ -189,6 +190,7 @@ function sliceImages(images: LabelledImages, from: number, to: number): Labelled
     ...images,
     names: images.names.slice(from, to),
     labels: images.labels.subarray(from, to),
+    ids: images.ids.slice(from, to),
     pixels: images.pixels.subarray(from * size, to * size),
   };
 }
@@ -221,9 +223,11 @@ export async function loadTrainingParts(
 }
 
 /** Decoded photographs as networks read them: bytes where they are bytes. */
-export const pixelSource = (images: LabelledImages): LabelledPixelSource => ({
-  count: images.labels.length,
-  labels: images.labels,
-  dtype: images.pixels instanceof Uint8Array ? "u8" : "f32",
-  batch: (indices) => gatherPixels(images, indices),
-});
+export const pixelSource = (images: LabelledImages): AddressedSource =>
+  hostSource({
+    count: images.labels.length,
+    labels: images.labels,
+    ids: images.ids,
+    dtype: images.pixels instanceof Uint8Array ? "u8" : "f32",
+    batch: (indices) => gatherPixels(images, indices),
+  });

@@ -7,6 +7,8 @@ export interface LabelledImages {
   labels: Int32Array;
   height: number;
   width: number;
+  /** The number of each image in its data set: part of the address of what augmentation draws for it. */
+  ids: readonly number[];
   /** [N, height, width, 3], values 0 to 255. */
   pixels: Uint8Array | Float32Array;
 }
@@ -18,6 +20,7 @@ export function selectImages(images: LabelledImages, indices: ArrayLike<number>)
     ...images,
     names: order.map((index) => images.names[index]),
     labels: Int32Array.from(order, (index) => images.labels[index]),
+    ids: order.map((index) => images.ids[index]),
     pixels: gatherPixels(images, order),
   };
 }

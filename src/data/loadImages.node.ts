@@ -67,6 +67,7 @@ export async function loadImages(
     classNames: [...dataset.classNames],
     names: items.map((item) => item.name),
     labels: Int32Array.from(items, (item) => item.label),
+    ids: kept.map((place) => indices[place]),
     height,
     width,
     pixels: pixels.subarray(0, kept.length * size),

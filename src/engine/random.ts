@@ -118,6 +118,16 @@ export function permutation(length: number, seed: number, stream: number): Uint3
   return order;
 }
 
+/** Keeps the draws of the order apart from other uses of the same seed; the epoch is added. */
+const ORDER_STREAM = 0x0d3e2000;
+
+/**
+ * The order of `count` samples in an epoch (training counts from 1): a permutation by seed and epoch alone, whatever was drawn
+ * before. Throws ShapeError as `permutation`.
+ */
+export const epochOrder = (count: number, seed: number, epoch: number): Uint32Array =>
+  permutation(count, seed, ORDER_STREAM + epoch);
+
 /** A walk along one stream: draw n of it is `randomBits(seed, stream, n)`. For a subset of samples, give `sample` and `op`. */
 export class CounterRandom {
   readonly seed: number;

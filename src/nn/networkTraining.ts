@@ -1,14 +1,17 @@
 import { DataError, NonFiniteError, WeightsError } from "../engine/errors.ts";
 import type { Node, Tensor } from "../engine/graph.ts";
+import { scatterClass } from "../engine/ops/gather.ts";
+import { ones } from "../engine/ops/sources.ts";
 import type { ParameterStore } from "../engine/parameters.ts";
 import type { TypedArray } from "../engine/types.ts";
-import type { Classifier, PixelType } from "./classifier.ts";
-import { batchesOf, type LabelledPixelSource } from "./features.ts";
+import type { Classifier } from "./classifier.ts";
 import type { BatchNormMode } from "./layers.ts";
 import { lossAndAccuracy } from "./metrics.ts";
 import { adam, deleteMoments, resetMoments } from "./optimisers.ts";
+import type { LabelledPixelSource, PixelSource } from "./pixelSource.ts";
+import { Predictor } from "./prediction.ts";
 import { checkTraining, type TrainingOptions, type TrainingOutcome, trainEpochs } from "./trainingLoop.ts";
-import { type TrainableNetwork, TrainingStep } from "./trainingStep.ts";
+import { labelInput, type TrainableNetwork, TrainingStep } from "./trainingStep.ts";
 
 export interface NetworkTrainingOptions extends TrainingOptions {
   /** Which parameters may change, by name; default all. */
@@ -22,20 +25,22 @@ export interface NetworkData {
   readonly validation: LabelledPixelSource;
 }
 
-/** Images of one evaluation that are fetched together. */
-const EVALUATION_BATCH = 64;
-
 /**
- * The training form of a classifier on raw pixels: input `pixels` [N, H, W, 3] of 0 to 255 (`dtype` u8 or f32), logits, and the
- * parameters to change.
+ * The training form of a classifier on the pixels of a source: the source's inputs, logits, soft labels where the source mixes
+ * samples, and the parameters to change.
  * @throws WeightsError when the classifier has no head, or `trainable` chooses no parameter.
  */
 export function trainableNetwork(
   classifier: Classifier,
+  source: PixelSource,
   { trainable = () => true, batchNorm = "training" }: Pick<NetworkTrainingOptions, "trainable" | "batchNorm"> = {},
-  dtype: PixelType = "f32",
 ): TrainableNetwork {
-  const network = classifier.build(classifier.preprocess(classifier.pixelInput(dtype)), batchNorm);
+  const { classes, inputSize } = classifier;
+  const { pixels, labels } = source.build(
+    inputSize,
+    source.mixes && classes ? oneHot(labelInput(), classes) : undefined,
+  );
+  const network = classifier.build(classifier.preprocess(pixels), batchNorm);
   if (network.logits === null)
     throw new WeightsError("expected a classifier with a head, found none; give it `classes` and head weights first");
   const chosen = new Map<string, Tensor>([...network.trainable].filter(([name]) => trainable(name)));
@@ -43,23 +48,12 @@ export function trainableNetwork(
     throw new WeightsError(
       `expected at least one trainable parameter, found none of ${network.trainable.size} chosen; choose names such as ${[...network.trainable.keys()].pop()}`,
     );
-  return { logits: network.logits, trainable: chosen, statistics: network.statistics };
+  return { logits: network.logits, trainable: chosen, statistics: network.statistics, targets: labels };
 }
 
-/** Logits of all images of a source, [N, classes]. */
-export async function predictAll(
-  classifier: Classifier,
-  source: LabelledPixelSource,
-  onProgress?: (done: number, total: number) => void,
-): Promise<Float32Array> {
-  const logits = new Float32Array(source.count * (classifier.classes ?? 0));
-  for await (const { start, count, pixels } of batchesOf(source, EVALUATION_BATCH)) {
-    const predictions = await classifier.predict(pixels);
-    logits.set(predictions.logits, start * predictions.classes);
-    onProgress?.(start + count, source.count);
-  }
-  return logits;
-}
+/** labels i32 [N] → [N, classes], 1 at the label. */
+const oneHot = (labels: Tensor, classes: number): Tensor =>
+  scatterClass(ones({ dtype: "f32", shape: labels.shape }), labels, classes);
 
 /**
  * Trains a classifier's network in place, on pixels. Evaluation reads the same weights with frozen batch normalisation.
@@ -73,7 +67,7 @@ export async function trainNetwork(
   { train, validation }: NetworkData,
   options: NetworkTrainingOptions = {},
 ): Promise<TrainingOutcome> {
-  const network = trainableNetwork(classifier, options, train.dtype);
+  const network = trainableNetwork(classifier, train, options);
   const classes = classifier.classes as number;
   checkTraining(train.labels, classes, options);
   if (validation.count === 0)
@@ -86,21 +80,28 @@ export async function trainNetwork(
     optimiser,
     [...network.trainable].map(([name, { shape }]) => [name, shape] as const),
   );
-  const best = new Snapshot(parameters, [...classifier.weightShapes.keys()]);
+  const updated = (network.statistics ?? []).map(updatedParameter);
+  const best = new Snapshot(parameters, [...network.trainable.keys(), ...updated]);
   // The optimiser skips a step that is not finite; running statistics move with the forward pass, so they are put back.
-  const statistics = new Snapshot(parameters, (network.statistics ?? []).map(updatedParameter));
+  const statistics = new Snapshot(parameters, updated);
   await statistics.take();
+  const onlyHead = updated.length === 0 && [...network.trainable.keys()].every(isHead);
   let step: TrainingStep | null = null;
+  let predictor: Predictor | null = null;
   try {
+    const predicting = onlyHead
+      ? await Predictor.ofHead(classifier, validation, options.signal)
+      : await Predictor.create(classifier, validation);
+    predictor = predicting;
     step = await TrainingStep.create(device, parameters, network, { optimiser, maxBatch });
     const outcome = await trainEpochs(
       {
         labels: train.labels,
         step,
-        batch: async (indices) => ({ pixels: await train.batch(indices) }),
+        batch: (indices, place) => train.inputs(indices, place),
         async validate() {
           await statistics.take();
-          return lossAndAccuracy(await predictAll(classifier, validation), validation.labels, classes);
+          return lossAndAccuracy(await predicting.logits(), validation.labels, classes);
         },
         keep: () => best.take(),
       },
@@ -113,9 +114,13 @@ export async function trainNetwork(
     throw error;
   } finally {
     step?.dispose();
+    predictor?.dispose();
     deleteMoments(parameters, optimiser, network.trainable.keys());
   }
 }
+
+/** Whether a parameter is of the head, which reads the features and nothing else. */
+const isHead = (name: string): boolean => name.startsWith("predictions/");
 
 const updatedParameter = (node: Node): string => node.inputs[0].node.attributes.name;
 

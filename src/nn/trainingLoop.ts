@@ -1,8 +1,9 @@
 import { DataError } from "../engine/errors.ts";
 import type { RunInputs } from "../engine/plan/plan.ts";
-import { permutation } from "../engine/random.ts";
+import { epochOrder } from "../engine/random.ts";
 import { type BestEpoch, type EpochRecord, isBetter } from "./history.ts";
 import { constantSchedule, type Optimiser, type Schedule } from "./optimisers.ts";
+import { type BatchPlace, fetchAhead } from "./pixelSource.ts";
 import type { TrainingStep } from "./trainingStep.ts";
 
 export interface TrainingProgress {
@@ -45,20 +46,13 @@ export interface TrainingOutcome {
 export interface TrainingJob {
   readonly labels: Int32Array;
   readonly step: TrainingStep;
-  /** The network's inputs for these samples, in this order. */
-  batch(indices: Uint32Array): RunInputs | Promise<RunInputs>;
+  /** The network's inputs for these samples, in this order; asked for while the step before runs. */
+  batch(indices: Uint32Array, place: BatchPlace): RunInputs | Promise<RunInputs>;
   /** Loss and accuracy on the validation samples with the current weights. */
   validate(): Promise<{ readonly loss: number; readonly accuracy: number }>;
   /** Keeps the current weights as the best. */
   keep(): Promise<void>;
 }
-
-/** Keeps the draws of the order apart from other uses of the same seed; the epoch is added. */
-const ORDER_STREAM = 0x0d3e2000;
-
-/** The order of the samples in an epoch (from 1): a permutation by seed and epoch alone, whatever was drawn before. */
-export const epochOrder = (count: number, seed: number, epoch: number): Uint32Array =>
-  permutation(count, seed, ORDER_STREAM + epoch);
 
 /** @throws DataError when there is nothing to train on, for a label out of range, or for options that no training can have. */
 export function checkTraining(
@@ -110,15 +104,16 @@ async function trainEpoch(
   const { epochs = 10, batch = 32, learningRate = 1e-3, schedule = constantSchedule, seed = 0, signal } = options;
   const total = job.labels.length;
   const steps = epochs * Math.ceil(total / batch);
-  const order = epochOrder(total, seed, epoch);
+  const batches = fetchAhead(epochOrder(total, seed, epoch), batch, (indices, first) =>
+    job.batch(indices, { epoch, first }),
+  );
   let lossSum = 0;
   let correct = 0;
-  for (let start = 0; start < total; start += batch) {
+  for await (const { indices, start, inputs } of batches) {
     signal?.throwIfAborted();
-    const indices = order.subarray(start, Math.min(start + batch, total));
     const labels = Int32Array.from(indices, (index) => job.labels[index]);
     const rate = learningRate * schedule(job.step.count, steps);
-    const result = await job.step.run(await job.batch(indices), labels, rate);
+    const result = await job.step.run(inputs, labels, rate);
     lossSum += result.loss * indices.length;
     correct += result.correct;
     const done = start + indices.length;

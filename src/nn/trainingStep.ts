@@ -4,7 +4,7 @@ import type { Device } from "../engine/device.ts";
 import { NonFiniteError } from "../engine/errors.ts";
 import type { Graph, Node, Tensor } from "../engine/graph.ts";
 import { add } from "../engine/ops/binary.ts";
-import { sparseCrossEntropy } from "../engine/ops/losses.ts";
+import { softCrossEntropy, sparseCrossEntropy } from "../engine/ops/losses.ts";
 import { nonFiniteCount } from "../engine/ops/nonFinite.ts";
 import { mean } from "../engine/ops/reduce.ts";
 import { input } from "../engine/ops/sources.ts";
@@ -21,12 +21,14 @@ export interface TrainableNetwork {
   readonly logits: Tensor;
   /** The parameters to change, by name. */
   readonly trainable: ReadonlyMap<string, Tensor>;
+  /** Soft labels [N, classes] made of the input `labels`, in whose place they stand. */
+  readonly targets?: Tensor;
   /** Updates of running statistics. */
   readonly statistics?: readonly Node[];
 }
 
 export interface TrainingGraph {
-  /** Outputs `losses` [N], `logits` [N, classes] and `nonFinite` []; updates of parameters, moments and running statistics. */
+  /** Outputs `losses` [N], `logits` [N, classes], `nonFinite` [] and, where labels are soft, `targets` [N, classes]; updates of parameters, moments and running statistics. */
   readonly graph: Graph;
   /** The mean cross-entropy of the batch []. */
   readonly loss: Tensor;
@@ -34,13 +36,16 @@ export interface TrainingGraph {
   readonly gradients: ReadonlyMap<string, Tensor>;
 }
 
+/** The class of each sample, i32 [N]. */
+export const labelInput = (): Tensor => input("labels", [BATCH], "i32");
+
 /**
  * One step of training as a graph. Besides the network's own inputs it has `labels` i32 [N] and `rate` [], the scalar of the
  * optimiser. Nothing that the optimiser changes moves when a loss or a gradient is not finite.
  */
 export function trainingGraph(network: TrainableNetwork, optimiser: Optimiser): TrainingGraph {
-  const { logits, trainable, statistics = [] } = network;
-  const losses = sparseCrossEntropy(logits, input("labels", [BATCH], "i32"));
+  const { logits, targets, trainable, statistics = [] } = network;
+  const losses = targets ? softCrossEntropy(logits, targets) : sparseCrossEntropy(logits, labelInput());
   const loss = mean(losses, [0], false, "loss");
   const names = [...trainable.keys()];
   const results = gradients(loss, [...trainable.values()]);
@@ -49,7 +54,8 @@ export function trainingGraph(network: TrainableNetwork, optimiser: Optimiser): 
     .map((tensor) => nonFiniteCount(tensor))
     .reduce((sum, count) => add(sum, count));
   const updates = optimiserUpdates(optimiser, trainable, byName, { rate: input("rate", []), skip: nonFinite });
-  const graph: Graph = { outputs: { losses, logits, nonFinite }, updates: [...updates, ...statistics] };
+  const outputs = { losses, logits, nonFinite, ...(targets ? { targets } : {}) };
+  const graph: Graph = { outputs, updates: [...updates, ...statistics] };
   return { graph, loss, gradients: byName };
 }
 
@@ -60,7 +66,7 @@ export interface StepResult {
   readonly logits: Float32Array;
   /** Mean of the losses. */
   readonly loss: number;
-  /** Samples whose largest logit was that of their class. */
+  /** Samples whose largest logit was that of their class; where labels are soft, of the class with the largest share. */
   readonly correct: number;
 }
 
@@ -100,7 +106,10 @@ export class TrainingStep {
     const outputs = await this.#plan.run({ ...inputs, labels, rate });
     if (outputs.nonFinite[0] !== 0) throw await this.#nonFiniteError({ ...inputs, labels });
     this.count++;
-    return measured(outputs.losses as Float32Array, outputs.logits as Float32Array, labels);
+    const { losses, logits, targets } = outputs as Record<string, Float32Array>;
+    const classes = logits.length / labels.length;
+    const truth = targets ? labels.map((_, row) => argmaxOfRow(targets, row, classes)) : labels;
+    return measured(losses, logits, truth);
   }
 
   async #nonFiniteError(inputs: RunInputs): Promise<NonFiniteError> {

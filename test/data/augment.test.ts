@@ -20,7 +20,6 @@ import { layerTypes } from "../../src/data/augment/layers.ts";
 import {
   batchPartners,
   drawParameters,
-  epochOrder,
   epochPartners,
   formatAddress,
   parseAddress,
@@ -34,6 +33,7 @@ import {
   policyToJson,
 } from "../../src/data/augment/policy.ts";
 import { DataError } from "../../src/engine/errors.ts";
+import { epochOrder } from "../../src/engine/random.ts";
 import { hasShared, shared } from "../shared.ts";
 
 const size = { height: 50, width: 80 };

@@ -101,6 +101,7 @@ describe("LabelledImages", () => {
     classNames: ["a", "b"],
     names: ["a/0", "b/1", "b/2"],
     labels: Int32Array.of(0, 1, 1),
+    ids: [4, 7, 9],
     height: 1,
     width: 2,
     pixels: Uint8Array.from({ length: 18 }, (_, i) => i),
@@ -110,6 +111,7 @@ describe("LabelledImages", () => {
     const chosen = selectImages(images, [2, 0]);
     expect(chosen.names).toEqual(["b/2", "a/0"]);
     expect([...chosen.labels]).toEqual([1, 0]);
+    expect(chosen.ids).toEqual([9, 4]);
     expect([...chosen.pixels]).toEqual([12, 13, 14, 15, 16, 17, 0, 1, 2, 3, 4, 5]);
     const target = new Float32Array(6);
     expect(batchPixels(images, [1], target)).toBe(target);

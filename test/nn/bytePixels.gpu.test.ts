@@ -7,10 +7,12 @@ import {
   createClassifier,
   weightShapesOf,
 } from "../../src/nn/classifier.ts";
-import { computeFeatures, type LabelledPixelSource } from "../../src/nn/features.ts";
+import { computeFeatures } from "../../src/nn/features.ts";
 import type { WeightTensor } from "../../src/nn/formats/weightSet.ts";
 import { initialise } from "../../src/nn/initialise.ts";
-import { predictAll, trainNetwork } from "../../src/nn/networkTraining.ts";
+import { trainNetwork } from "../../src/nn/networkTraining.ts";
+import { hostSource, type LabelledPixelSource } from "../../src/nn/pixelSource.ts";
+import { predictAll } from "../../src/nn/prediction.ts";
 import { testDevice } from "../device.ts";
 
 /** 33 · 33 · 3 bytes are no whole number of words: images begin in the middle of one. */
@@ -47,7 +49,7 @@ function source(pixels: Uint8Array, dtype: "u8" | "f32"): LabelledPixelSource {
     const gathered = new Uint8Array(Buffer.concat(chosen));
     return dtype === "u8" ? gathered : Float32Array.from(gathered);
   };
-  return { count, dtype, labels: Int32Array.from({ length: count }, (_, index) => index % 3), batch };
+  return hostSource({ count, dtype, labels: Int32Array.from({ length: count }, (_, index) => index % 3), batch });
 }
 
 describe("images as bytes give the bits that they give as floats", () => {

@@ -3,11 +3,12 @@ import type { Device } from "../../src/engine/device.ts";
 import { NonFiniteError, ShapeError, WeightsError } from "../../src/engine/errors.ts";
 import { uniform } from "../../src/engine/random.ts";
 import { type ClassifierArchitecture, createClassifier, weightShapesOf } from "../../src/nn/classifier.ts";
-import { computeFeatures, featureChannels, type PixelSource } from "../../src/nn/features.ts";
+import { computeFeatures, featureChannels } from "../../src/nn/features.ts";
 import { KERAS_MOBILENET_V2_PREPROCESSING } from "../../src/nn/formats/inspect.ts";
 import { parseModel, serializeModel } from "../../src/nn/formats/model.ts";
 import type { WeightTensor } from "../../src/nn/formats/weightSet.ts";
 import { initialise } from "../../src/nn/initialise.ts";
+import { hostSource, type PixelSource } from "../../src/nn/pixelSource.ts";
 import type { ExplainableModel } from "../../src/xai/model.ts";
 import { testDevice } from "../device.ts";
 
@@ -38,13 +39,14 @@ function weightsOf(architecture: ClassifierArchitecture, seed = 1): Map<string, 
 const noise = (count: number): Float32Array =>
   Float32Array.from({ length: count * image }, (_, at) => 255 * uniform(3, 1, at));
 
-const source = (pixels: Float32Array): PixelSource => ({
-  count: pixels.length / image,
-  batch: (indices) => {
-    const chosen = Array.from(indices, (index) => [...pixels.subarray(index * image, (index + 1) * image)]);
-    return Float32Array.from(chosen.flat());
-  },
-});
+const source = (pixels: Float32Array): PixelSource =>
+  hostSource({
+    count: pixels.length / image,
+    batch: (indices) => {
+      const chosen = Array.from(indices, (index) => [...pixels.subarray(index * image, (index + 1) * image)]);
+      return Float32Array.from(chosen.flat());
+    },
+  });
 
 describe("Classifier", () => {
   it("predicts any number of images, each as it would alone", async () => {

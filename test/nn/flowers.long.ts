@@ -2,10 +2,11 @@ import { describe, expect, it } from "vitest";
 import { pixelSource } from "../../src/cli/dataset.ts";
 import { listedFiles, loadFiles, readSplitFile } from "../../src/data/folders.node.ts";
 import { createClassifier } from "../../src/nn/classifier.ts";
-import { computeFeatures, featureChannels, type LabelledPixelSource } from "../../src/nn/features.ts";
+import { computeFeatures, featureChannels } from "../../src/nn/features.ts";
 import { loadWeights } from "../../src/nn/formats/files.node.ts";
 import { KERAS_MOBILENET_V2_PREPROCESSING } from "../../src/nn/formats/inspect.ts";
 import { trainHead } from "../../src/nn/headTraining.ts";
+import type { LabelledPixelSource } from "../../src/nn/pixelSource.ts";
 import { testDevice } from "../device.ts";
 import { hasShared, shared } from "../shared.ts";
 

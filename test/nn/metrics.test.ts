@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { DataError, NonFiniteError, ShapeError } from "../../src/engine/errors.ts";
+import { epochOrder } from "../../src/engine/random.ts";
 import { historyCsv, isBetter } from "../../src/nn/history.ts";
 import { evaluateLogits, lossAndAccuracy, topAccuracy, topOfRow } from "../../src/nn/metrics.ts";
 import { adam, constantSchedule, cosineSchedule, sgd } from "../../src/nn/optimisers.ts";
-import { epochOrder } from "../../src/nn/trainingLoop.ts";
 
 describe("metrics", () => {
   const classNames = ["a", "b", "c"];

@@ -8,12 +8,13 @@ import {
   createClassifier,
   weightShapesOf,
 } from "../../src/nn/classifier.ts";
-import type { LabelledPixelSource } from "../../src/nn/features.ts";
 import type { WeightTensor } from "../../src/nn/formats/weightSet.ts";
 import { initialise } from "../../src/nn/initialise.ts";
 import { lossAndAccuracy } from "../../src/nn/metrics.ts";
-import { type NetworkTrainingOptions, predictAll, trainNetwork } from "../../src/nn/networkTraining.ts";
+import { type NetworkTrainingOptions, trainNetwork } from "../../src/nn/networkTraining.ts";
 import { cosineSchedule, sgd } from "../../src/nn/optimisers.ts";
+import { hostSource, type LabelledPixelSource } from "../../src/nn/pixelSource.ts";
+import { predictAll } from "../../src/nn/prediction.ts";
 import { testDevice } from "../device.ts";
 
 const size = 32;
@@ -43,7 +44,7 @@ function stripes(count: number, seed: number): LabelledPixelSource {
     Array.from(indices, (index, place) => pixels.set(images[index], place * size * size * 3));
     return pixels;
   };
-  return { count, labels, batch };
+  return hostSource({ count, labels, batch });
 }
 
 function fresh(architecture: ClassifierArchitecture, seed = 5): Classifier {
@@ -126,9 +127,12 @@ describe("trainNetwork", () => {
     const classifier = fresh(small);
     const before = await classifier.tensors();
     const { train, validation } = data();
-    const poisoned = {
+    const poisoned: LabelledPixelSource = {
       ...train,
-      batch: (indices: ArrayLike<number>) => (train.batch(indices) as Float32Array).fill(Number.NaN, 7, 8),
+      async inputs(indices, place) {
+        const { pixels } = await train.inputs(indices, place);
+        return { pixels: (pixels as Float32Array).fill(Number.NaN, 7, 8) };
+      },
     };
     let steps = 0;
     const options = { epochs: 1, batch: 16, onProgress: () => steps++ };

@@ -1,16 +1,9 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { resamplings } from "../../data/augment/assemble.ts";
 import { Augmentation } from "../../data/augment/augmentation.ts";
 import { type Mode, modes } from "../../data/augment/layer.ts";
 import { formatAddress, parseAddress, type SampleAddress } from "../../data/augment/parameters.ts";
-import {
-  builtInPolicies,
-  describePolicy,
-  type Policy,
-  parsePolicy,
-  parsePolicyText,
-  policyToJson,
-} from "../../data/augment/policy.ts";
+import { describePolicy, type Policy, parsePolicy, policyToJson } from "../../data/augment/policy.ts";
 import { readImage } from "../../data/decode.node.ts";
 import { type Image, toImage } from "../../data/images.ts";
 import { encodePng } from "../../data/png.node.ts";
@@ -22,6 +15,7 @@ import { drawTimelines } from "../augment/timeline.ts";
 import { type CommandContext, defineCommand } from "../command.ts";
 import { withDevice } from "../device.ts";
 import { toJson } from "../json.ts";
+import { namedPolicy } from "../policy.ts";
 
 /** A built-in policy or one from a file, with the mixing layer appended; without `--policy` a mix is only a mix. */
 function choosePolicy(name: string | undefined, mix: "mixup" | "cutmix" | undefined, alpha: number): Policy {
@@ -35,12 +29,6 @@ function choosePolicy(name: string | undefined, mix: "mixup" | "cutmix" | undefi
     fill: named?.fill,
     layers: [...layers, mixing],
   });
-}
-
-function namedPolicy(name: string): Policy {
-  if (name === "basic" || name === "advanced") return builtInPolicies[name];
-  if (!existsSync(name)) throw new UsageError(`--policy expects basic, advanced or a JSON file, found "${name}"`);
-  return parsePolicyText(readFileSync(name, "utf8"), name);
 }
 
 function parseGrid(text: string): { columns: number; rows: number } {

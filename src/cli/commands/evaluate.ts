@@ -4,7 +4,7 @@ import { createClassifier } from "../../nn/classifier.ts";
 import { loadModel } from "../../nn/formats/files.node.ts";
 import type { ModelManifest } from "../../nn/formats/manifest.ts";
 import { type Evaluation, evaluateLogits } from "../../nn/metrics.ts";
-import { predictAll } from "../../nn/networkTraining.ts";
+import { predictAll } from "../../nn/prediction.ts";
 import { type CommandContext, columns, defineCommand } from "../command.ts";
 import {
   alignClasses,

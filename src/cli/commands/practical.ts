@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import type { Policy } from "../../data/augment/policy.ts";
 import { countByClass } from "../../data/datasets.ts";
 import { encodePng } from "../../data/png.node.ts";
 import { RESIZE_MODES } from "../../data/resize.ts";
@@ -10,13 +11,14 @@ import { saveModel } from "../../nn/formats/files.node.ts";
 import { sha256 } from "../../nn/formats/model.ts";
 import { historyCsv } from "../../nn/history.ts";
 import { type Evaluation, evaluateLogits } from "../../nn/metrics.ts";
-import { predictAll } from "../../nn/networkTraining.ts";
+import { predictAll } from "../../nn/prediction.ts";
 import { renderReport } from "../../report/report.ts";
 import type { ReportData } from "../../report/types.ts";
 import { type CommandContext, defineCommand } from "../command.ts";
 import { dataOptions, pixelSource } from "../dataset.ts";
 import { withDevice } from "../device.ts";
 import { readClassifier } from "../model.ts";
+import { policyOption, savedPolicy, summarisePolicy, trainingPolicy } from "../policy.ts";
 import { explainTest, testPredictions } from "../practical/explaining.ts";
 import { drawPetals, imageOf, loadPhotographs, type Material } from "../practical/material.ts";
 import { type TrainedClassifier, trainFrozenBackbone, trainSmallCnn } from "../practical/training.ts";
@@ -44,6 +46,9 @@ interface Settings {
   readonly count: number;
   readonly steps: number;
   readonly strict: boolean;
+  /** As it was given, and read. */
+  readonly policyName: string;
+  readonly policy: Policy | null;
 }
 
 export const command = defineCommand({
@@ -74,6 +79,7 @@ export const command = defineCommand({
     lr: { type: "number", min: 0, help: "learning rate of Adam, else 0.01 for smallCnn, 0.001 for a head" },
     explain: { type: "integer", min: 1, max: 100, help: "test images to explain, else 20 petals or 12 photographs" },
     steps: { type: "integer", min: 1, max: 1024, default: 50, help: "evaluations of Integrated Gradients per image" },
+    policy: policyOption,
     strict: { type: "boolean", help: "fail at a broken photograph instead of skipping it" },
   },
   examples: [
@@ -92,6 +98,8 @@ export const command = defineCommand({
     const settings: Settings = {
       ...args,
       resize: args.resize as "tf" | "aspect",
+      policyName: args.policy,
+      policy: trainingPolicy(args.policy),
       epochs: args.epochs ?? suited.epochs,
       batch: args.batch ?? suited.batch,
       learningRate: lr ?? suited.learningRate,
@@ -110,6 +118,7 @@ async function runPractical(
 ): Promise<object> {
   const { terminal } = context;
   terminal.line(`adapter: ${adapter}`);
+  terminal.line(`policy ${summarisePolicy(settings.policy)}`);
   const clock = new Clock();
   const material = await clock.time("material", () => loadMaterial(settings, context));
   const trained = await clock.time("training", () => train(device, material, settings, context));
@@ -247,8 +256,22 @@ function reportData({
 
 /** The command that repeats the run, every choice spelled out. */
 function commandLine(settings: Settings): string {
-  const { data, root, weights, split, size, resize, seed, epochs, batch, learningRate, count, steps, strict } =
-    settings;
+  const {
+    data,
+    root,
+    weights,
+    split,
+    size,
+    resize,
+    seed,
+    epochs,
+    batch,
+    learningRate,
+    count,
+    steps,
+    policyName,
+    strict,
+  } = settings;
   const photographs =
     data === undefined
       ? []
@@ -278,6 +301,7 @@ function commandLine(settings: Settings): string {
     count,
     "--steps",
     steps,
+    ...(policyName === "none" ? [] : ["--policy", policyName]),
   ];
   return [...words, ...(strict ? ["--strict"] : [])].join(" ");
 }
@@ -291,7 +315,7 @@ async function save(
   const manifest = classifier.manifest({
     seed: settings.seed,
     splits: { train: train.names, validation: validation.names, test: test.names },
-    training: { ...recipe, best: outcome.best },
+    training: { ...recipe, policy: savedPolicy(settings.policy), best: outcome.best },
   });
   await saveModel(join(settings.out, "model"), { manifest, tensors: await classifier.tensors() });
   const { history, best } = outcome;

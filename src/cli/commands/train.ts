@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { LabelledImages } from "../../data/datasets.ts";
 import type { Device } from "../../engine/device.ts";
 import { FileError, UsageError } from "../../engine/errors.ts";
 import type { ClassifierDescription } from "../../nn/classifier.ts";
@@ -7,10 +8,18 @@ import { saveModel } from "../../nn/formats/files.node.ts";
 import type { HeadTraining } from "../../nn/headTraining.ts";
 import { historyCsv } from "../../nn/history.ts";
 import { type CommandContext, defineCommand } from "../command.ts";
-import { dataOptions, loadTrainingParts, type TrainingParts, trainingParts, VALIDATION_SHARE } from "../dataset.ts";
+import {
+  dataOptions,
+  loadTrainingParts,
+  pixelSource,
+  type TrainingParts,
+  trainingParts,
+  VALIDATION_SHARE,
+} from "../dataset.ts";
 import { withDevice } from "../device.ts";
-import { type HeadSettings, type Photographs, trainHeadOnBackbone, withTrainedHead } from "../headOnBackbone.ts";
+import { type HeadSettings, type TrainingSources, trainHeadOnBackbone, withTrainedHead } from "../headOnBackbone.ts";
 import { readClassifier } from "../model.ts";
+import { policyOption, savedPolicy, summarisePolicy, trainingPolicy } from "../policy.ts";
 
 interface Settings extends HeadSettings {
   readonly out: string;
@@ -33,6 +42,7 @@ export const command = defineCommand({
     lr: { type: "number", min: 0, default: 1e-3, help: "learning rate of Adam" },
     seed: { type: "integer", min: 0, default: 0, help: "decides split, first weights and order" },
     resize: { type: "choice", choices: ["tf", "aspect"], default: "aspect", help: "how photographs are resized" },
+    policy: policyOption,
     strict: { type: "boolean", help: "fail at a broken photograph instead of skipping it" },
     out: { type: "path", required: true, placeholder: "DIR", help: "where model and history are written" },
   },
@@ -46,20 +56,30 @@ export const command = defineCommand({
       "as listed",
     ],
     [
+      "tepal train --data flowers --weights mobilenet_v2.h5 --policy advanced --out model",
+      "other flips, turns and colours of each photograph in every epoch",
+    ],
+    [
       "tepal train --data flowers102 --root flowers --weights mobilenet_v2.h5 --out model",
       "the publisher's parts; --root has 102flowers.tgz and its two .mat files",
     ],
   ],
   async run({ lr, out, strict, resize, size, weights, cache, cacheLimit, ...args }, context) {
     if (lr === 0) throw new UsageError("--lr expects a number above 0, found 0; the default is 0.001");
-    const settings = { ...args, learningRate: lr, out };
+    const settings: Settings = { ...args, policy: trainingPolicy(args.policy), learningRate: lr, out };
     const description = await readClassifier({ weights, size, resize: resize as "tf" | "aspect" });
     const parts = await trainingParts(args);
     await makeFolder(out);
+    context.terminal.line(`policy ${summarisePolicy(settings.policy)}`);
     const target = { inputSize: [size, size] as const, resize: resize as "tf" | "aspect", strict, cache, cacheLimit };
     const { broken, ...photographs } = await loadTrainingParts(parts, target, context.terminal);
     return withDevice(async (device, adapter) => {
-      const head = await trainHeadOnBackbone(device, description, photographs, settings, context.terminal);
+      const sources: TrainingSources = {
+        classNames: parts.classNames,
+        train: pixelSource(photographs.train),
+        validation: pixelSource(photographs.validation),
+      };
+      const head = await trainHeadOnBackbone(device, description, sources, settings, context.terminal);
       await save(device, { description, parts, photographs, head, settings });
       tell(context, head, settings);
       return {
@@ -68,6 +88,7 @@ export const command = defineCommand({
         model: out,
         classNames: parts.classNames,
         images: { train: photographs.train.labels.length, validation: photographs.validation.labels.length },
+        policy: savedPolicy(settings.policy),
         broken,
         adapter,
       };
@@ -87,7 +108,7 @@ async function makeFolder(path: string): Promise<void> {
 interface Trained {
   readonly description: ClassifierDescription;
   readonly parts: TrainingParts;
-  readonly photographs: Photographs;
+  readonly photographs: { readonly train: LabelledImages; readonly validation: LabelledImages };
   readonly head: HeadTraining;
   readonly settings: Settings;
 }
@@ -96,11 +117,11 @@ interface Trained {
 async function save(device: Device, { description, parts, photographs, head, settings }: Trained): Promise<void> {
   const { classNames } = parts;
   const classifier = withTrainedHead(device, description, head, classNames);
-  const { out, seed, epochs, batch, learningRate } = settings;
+  const { out, seed, epochs, batch, learningRate, policy } = settings;
   const manifest = classifier.manifest({
     seed,
     splits: { train: photographs.train.names, validation: photographs.validation.names, test: parts.test },
-    training: { optimiser: "adam", epochs, batch, learningRate, best: head.best },
+    training: { optimiser: "adam", epochs, batch, learningRate, policy: savedPolicy(policy), best: head.best },
   });
   await saveModel(out, { manifest, tensors: await classifier.tensors() });
   await classifier.dispose();

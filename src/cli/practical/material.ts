@@ -41,6 +41,7 @@ export function drawPetals(seed: number, terminal: Terminal): Material {
     classNames,
     names,
     labels,
+    ids: names.map((_, index) => index),
     height: size,
     width: size,
     pixels,

@@ -1,3 +1,4 @@
+import type { Policy } from "../../data/augment/policy.ts";
 import type { Device } from "../../engine/device.ts";
 import { type Classifier, type ClassifierDescription, createClassifier, weightShapesOf } from "../../nn/classifier.ts";
 import { initialise } from "../../nn/initialise.ts";
@@ -6,7 +7,8 @@ import { cosineSchedule } from "../../nn/optimisers.ts";
 import { smallCnnChannels } from "../../nn/smallCnn.ts";
 import type { TrainingOutcome, TrainingProgress } from "../../nn/trainingLoop.ts";
 import { pixelSource } from "../dataset.ts";
-import { trainHeadOnBackbone, withTrainedHead } from "../headOnBackbone.ts";
+import { policySource, trainHeadOnBackbone, withTrainedHead } from "../headOnBackbone.ts";
+import { summarisePolicy } from "../policy.ts";
 import type { Terminal } from "../terminal.ts";
 import type { Material } from "./material.ts";
 
@@ -15,6 +17,8 @@ export interface TrainingSettings {
   readonly batch: number;
   readonly learningRate: number;
   readonly seed: number;
+  /** Augments the training images; null for none. */
+  readonly policy: Policy | null;
 }
 
 export interface TrainedClassifier {
@@ -56,7 +60,10 @@ export async function trainSmallCnn(
   const preprocessing = { name: "x/127.5 - 1", scale: 1 / 127.5, offset: -1, resize: "tf" } as const;
   const classifier = createClassifier(device, { architecture, preprocessing, classNames, tensors });
   const { onProgress, finish } = progressOf(terminal, "training smallCnn", settings.epochs, train.labels.length);
-  const data = { train: pixelSource(train), validation: pixelSource(validation) };
+  const data = {
+    train: policySource(pixelSource(train), settings, architecture.inputSize),
+    validation: pixelSource(validation),
+  };
   const outcome = await trainNetwork(classifier, data, { ...settings, schedule: cosineSchedule, onProgress });
   finish(outcome.best.valAccuracy);
   const { epochs, batch, learningRate } = settings;
@@ -67,6 +74,7 @@ export async function trainSmallCnn(
     epochs,
     batch,
     learningRate,
+    policy: summarisePolicy(settings.policy),
   };
   return { classifier, outcome, recipe };
 }
@@ -79,9 +87,18 @@ export async function trainFrozenBackbone(
   settings: TrainingSettings,
   terminal: Terminal,
 ): Promise<TrainedClassifier> {
-  const head = await trainHeadOnBackbone(device, description, material, settings, terminal);
-  const classifier = withTrainedHead(device, description, head, material.classNames);
+  const { classNames, train, validation } = material;
+  const sources = { classNames, train: pixelSource(train), validation: pixelSource(validation) };
+  const head = await trainHeadOnBackbone(device, description, sources, settings, terminal);
+  const classifier = withTrainedHead(device, description, head, classNames);
   const { epochs, batch, learningRate } = settings;
-  const recipe = { network: "MobileNetV2 frozen, dense head trained", optimiser: "Adam", epochs, batch, learningRate };
+  const recipe = {
+    network: "MobileNetV2 frozen, dense head trained",
+    optimiser: "Adam",
+    epochs,
+    batch,
+    learningRate,
+    policy: summarisePolicy(settings.policy),
+  };
   return { classifier, outcome: head, recipe };
 }

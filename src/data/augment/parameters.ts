@@ -1,5 +1,5 @@
 import { DataError } from "../../engine/errors.ts";
-import { CounterRandom, permutation } from "../../engine/random.ts";
+import { CounterRandom } from "../../engine/random.ts";
 import type { Mode, Parameters } from "./layer.ts";
 import { layerTypes } from "./layers.ts";
 import type { Policy } from "./policy.ts";
@@ -49,12 +49,30 @@ export function drawParameters(policy: Policy, address: SampleAddress, mode: Mod
   });
 }
 
-/** The stream of the epoch's order; `epoch` is added. */
-const orderStream = 0x0de70000;
+/** Draws as if every random number were the same one. */
+class ConstantRandom extends CounterRandom {
+  constructor(readonly word: number) {
+    super(0);
+  }
+  override bits(): number {
+    return this.word;
+  }
+}
 
-/** The order in which an epoch visits `count` samples. Throws a ShapeError when the count is not a whole number. */
-export const epochOrder = (count: number, seed: number, epoch: number): Uint32Array =>
-  permutation(count, seed, orderStream + epoch);
+/**
+ * Whether every image gets the same parameters whatever its address, so that what is computed from it can be kept: nothing is drawn
+ * pixel by pixel, operation by operation or from a partner, and the lowest, middle and highest numbers draw the same.
+ */
+export function isDeterministic({ layers }: Policy, mode: Mode = "documented"): boolean {
+  const always: readonly string[] = ["noise", "randAugment", "augMix", "mixUp", "cutMix"];
+  const words = [0, 0x7fff0000, 0xffff0000];
+  return layers.every(({ type, settings }) => {
+    const layer = layerTypes[type];
+    if (always.includes(layer.kind)) return false;
+    const drawn = words.map((word) => JSON.stringify(layer.draw(settings as never, new ConstantRandom(word), mode)));
+    return drawn.every((text) => text === drawn[0]);
+  });
+}
 
 /**
  * The partners of MixUp and CutMix: the epoch's order taken in pairs. `partners[p]` is the place in the order of the sample that
