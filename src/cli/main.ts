@@ -15,6 +15,7 @@ const commands: Registry = {
   explain: () => import("./commands/explain.ts"),
   train: () => import("./commands/train.ts"),
   evaluate: () => import("./commands/evaluate.ts"),
+  robustness: () => import("./commands/robustness.ts"),
   practical: () => import("./commands/practical.ts"),
   weights: () => import("./commands/weights.ts"),
   data: () => import("./commands/data.ts"),

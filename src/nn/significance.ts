@@ -35,26 +35,45 @@ const meanOf = (values: ArrayLike<number>): number => {
 };
 
 /**
- * The percentile bootstrap interval of a mean (Efron 1979): images are drawn again with replacement, as many as there are.
- * @param scores one number an image, such as 1 where it was answered rightly and 0 elsewhere, or the mean of that over seeds
- * @throws DataError without scores, for a level outside (0, 1) or fewer than two resamplings
+ * The percentile bootstrap interval of a statistic (Efron 1979): images are drawn again with replacement, as many as there are.
+ * @param statistic gets the numbers of the drawn images; a result that is not finite is left out
+ * @throws DataError without images, for a level outside (0, 1) or fewer than two resamplings
  */
-export function bootstrapInterval(
-  scores: ArrayLike<number>,
+export function resampledStatistic(
+  count: number,
+  statistic: (drawn: Uint32Array) => number,
   { level = 0.95, resamples = 2000, seed = 0 }: BootstrapOptions = {},
-): Interval {
-  if (scores.length === 0) throw new DataError("expected at least one image to resample, found none");
+): { readonly low: number; readonly high: number } {
+  if (count === 0) throw new DataError("expected at least one image to resample, found none");
   if (!(level > 0 && level < 1) || !(Number.isInteger(resamples) && resamples >= 2))
     throw new DataError(`expected a level in (0, 1) and two resamplings or more, found ${level} and ${resamples}`);
   const random = new CounterRandom(seed, bootstrapStream);
-  const means = new Float64Array(resamples);
+  const drawn = new Uint32Array(count);
+  const results = new Float64Array(resamples);
   for (let round = 0; round < resamples; round++) {
-    let total = 0;
-    for (let draw = 0; draw < scores.length; draw++) total += scores[random.integer(scores.length)];
-    means[round] = total / scores.length;
+    for (let place = 0; place < count; place++) drawn[place] = random.integer(count);
+    results[round] = statistic(drawn);
   }
-  means.sort();
-  return { mean: meanOf(scores), low: quantile(means, (1 - level) / 2), high: quantile(means, (1 + level) / 2) };
+  const finite = results.filter(Number.isFinite).sort();
+  return { low: quantile(finite, (1 - level) / 2), high: quantile(finite, (1 + level) / 2) };
+}
+
+/**
+ * The bootstrap interval of a mean.
+ * @param scores one number an image, such as 1 where it was answered rightly and 0 elsewhere, or the mean of that over seeds
+ * @throws DataError as `resampledStatistic`
+ */
+export function bootstrapInterval(scores: ArrayLike<number>, options: BootstrapOptions = {}): Interval {
+  const interval = resampledStatistic(
+    scores.length,
+    (drawn) => {
+      let total = 0;
+      for (const image of drawn) total += scores[image];
+      return total / drawn.length;
+    },
+    options,
+  );
+  return { mean: meanOf(scores), ...interval };
 }
 
 function checkPairs(first: ArrayLike<number>, second: ArrayLike<number>): void {

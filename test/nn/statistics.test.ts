@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { DataError, NonFiniteError, ShapeError } from "../../src/engine/errors.ts";
-import { corruptionError } from "../../src/nn/corruptionError.ts";
+import { corruptionErrors, mceInterval } from "../../src/nn/corruptionError.ts";
 import { calibrationOf, confidentMistakes, confusedPairs, correctAnswers } from "../../src/nn/errorAnalysis.ts";
 import { evaluateLogits } from "../../src/nn/metrics.ts";
 import { bootstrapInterval, mcNemar, pairedDifference } from "../../src/nn/significance.ts";
@@ -147,28 +147,37 @@ describe("mistakes", () => {
   });
 });
 
+/** Ten images of which the first `wrong` are answered wrongly. */
+const wrong = (count: number): number[] => [...times(count, 1), ...times(10 - count, 0)];
+
 describe("mean corruption error", () => {
-  const baseline = { clean: 0.9, families: { fog: [0.8, 0.6], noise: [0.7, 0.5] } };
+  const baseline = { clean: wrong(1), families: { fog: [wrong(2), wrong(4)], noise: [wrong(3), wrong(5)] } };
 
   it("is relative to the baseline, family by family", () => {
-    const model = { clean: 0.8, families: { fog: [0.75, 0.75], noise: [0.8, 0.6] } };
-    const { mce, relativeMce, families, meanError } = corruptionError(model, baseline);
-    // fog (0.25 + 0.25) / (0.2 + 0.4), noise (0.2 + 0.4) / (0.3 + 0.5)
+    const model = { clean: wrong(2), families: { fog: [wrong(2), wrong(3)], noise: [wrong(2), wrong(4)] } };
+    const { mce, relativeMce, families, meanError, cleanError } = corruptionErrors(model, baseline);
+    // fog (0.2 + 0.3) / (0.2 + 0.4), noise (0.2 + 0.4) / (0.3 + 0.5)
     expect(families[0].corruptionError).toBeCloseTo(0.5 / 0.6, 12);
     expect(families[1].corruptionError).toBeCloseTo(0.75, 12);
     expect(mce).toBeCloseTo((0.5 / 0.6 + 0.75) / 2, 12);
-    // fog (0.05 + 0.05) / (0.1 + 0.3), noise (0 + 0.2) / (0.2 + 0.4)
+    // fog (0 + 0.1) / (0.1 + 0.3), noise (0 + 0.2) / (0.2 + 0.4)
     expect(relativeMce).toBeCloseTo((0.1 / 0.4 + 0.2 / 0.6) / 2, 12);
     expect(meanError).toBeCloseTo((0.25 + 0.3) / 2, 12);
-    expect(corruptionError(baseline, baseline)).toMatchObject({ mce: 1, relativeMce: 1 });
+    expect(cleanError).toBeCloseTo(0.2, 12);
+    expect(corruptionErrors(baseline, baseline)).toMatchObject({ mce: 1, relativeMce: 1 });
+    const { low, high } = mceInterval(model, baseline);
+    expect(low).toBeLessThan(mce as number);
+    expect(high).toBeGreaterThan(mce as number);
+    expect(mceInterval(baseline, baseline)).toEqual({ low: 1, high: 1 });
   });
 
   it("has no ratio where the baseline makes no error, and refuses other measurements", () => {
-    const perfect = { clean: 1, families: { fog: [1, 1], noise: [0.5, 0.5] } };
-    const { families, mce } = corruptionError(baseline, perfect);
+    const perfect = { clean: wrong(0), families: { fog: [wrong(0), wrong(0)], noise: [wrong(5), wrong(5)] } };
+    const { families, mce } = corruptionErrors(baseline, perfect);
     expect(families[0].corruptionError).toBeNull();
     expect(mce).toBeCloseTo(0.8, 12);
-    expect(() => corruptionError(baseline, { clean: 1, families: { fog: [1, 1] } })).toThrow(DataError);
-    expect(() => corruptionError(baseline, { clean: 1, families: { fog: [1], noise: [1, 1] } })).toThrow(DataError);
+    const fog = [wrong(1), wrong(1)];
+    expect(() => corruptionErrors(baseline, { clean: wrong(1), families: { fog } })).toThrow(DataError);
+    expect(() => corruptionErrors(baseline, { clean: wrong(1), families: { fog: [], noise: fog } })).toThrow(DataError);
   });
 });

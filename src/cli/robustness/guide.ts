@@ -81,15 +81,19 @@ ${rows.join("\n")}
 export const robustnessGuide = (): string =>
   [introduction, ...Object.entries(corruptionFamilies).map(([name, family]) => familyText(name, family))].join("\n");
 
-/** An image and its five severities. */
-export async function severityCells(device: Device, name: string, image: Image): Promise<Cell[]> {
+/** One image corrupted. */
+export async function corruptImage(device: Device, name: string, severity: number, image: Image): Promise<Image> {
   const { height, width } = image;
+  const corruption = new Corruption({ name, severity, height, width });
+  using corrupter = await Corrupter.create(device, corruption, { maxBatch: 1, jpeg: jpegRoundTrip });
+  return { height, width, data: await corrupter.run(image.data, [{ seed: 1, id: 0 }]) };
+}
+
+/** An image and its five severities. */
+async function severityCells(device: Device, name: string, image: Image): Promise<Cell[]> {
   const cells: Cell[] = [{ image, label: "" }];
-  for (const severity of severities) {
-    const corruption = new Corruption({ name, severity, height, width });
-    using corrupter = await Corrupter.create(device, corruption, { maxBatch: 1, jpeg: jpegRoundTrip });
-    cells.push({ image: { height, width, data: await corrupter.run(image.data, [{ seed: 1, id: 0 }]) }, label: "" });
-  }
+  for (const severity of severities)
+    cells.push({ image: await corruptImage(device, name, severity, image), label: "" });
   return cells;
 }
 
