@@ -16,6 +16,7 @@ const commands: Registry = {
   train: () => import("./commands/train.ts"),
   evaluate: () => import("./commands/evaluate.ts"),
   robustness: () => import("./commands/robustness.ts"),
+  compare: () => import("./commands/compare.ts"),
   practical: () => import("./commands/practical.ts"),
   weights: () => import("./commands/weights.ts"),
   data: () => import("./commands/data.ts"),

@@ -78,18 +78,17 @@ function checkModels(models: readonly NamedClassifier[], images: LabelledImages)
 }
 
 /**
- * Accuracies on clean and corrupted images, and the corruption errors relative to the first model.
+ * Which images each model answers wrongly, clean and corrupted.
  * @throws UsageError for models of different input sizes; DataError for unknown corruptions or without images
  */
-export async function measureRobustness(
+export async function measureErrors(
   device: Device,
   models: readonly NamedClassifier[],
   images: LabelledImages,
   { corruptions, severities, seed, onProgress }: RobustnessOptions,
-): Promise<RobustnessResult> {
+): Promise<CorruptionErrors[]> {
   checkModels(models, images);
-  const count = images.labels.length;
-  const total = count * (1 + corruptions.length * severities.length);
+  const total = images.labels.length * (1 + corruptions.length * severities.length);
   let done = 0;
   const advance = (name: string) => (batch: number) => {
     done += batch;
@@ -114,20 +113,38 @@ export async function measureRobustness(
       families[name] = bySeverity.map((answers) => wrongOf(answers[model]));
     });
   }
-  return summarise(models, errors, { count, severities, seed });
+  return errors;
+}
+
+/** Accuracies on clean and corrupted images, and the corruption errors relative to the first model. Throws as `measureErrors`. */
+export async function measureRobustness(
+  device: Device,
+  models: readonly NamedClassifier[],
+  images: LabelledImages,
+  options: RobustnessOptions,
+): Promise<RobustnessResult> {
+  const errors = await measureErrors(device, models, images, options);
+  return summariseRobustness(
+    models.map(({ name }) => name),
+    errors,
+    options,
+  );
 }
 
 const wrongOf = (right: Uint8Array): Uint8Array => right.map((value) => 1 - value);
 
-function summarise(
-  models: readonly NamedClassifier[],
+/** The figures of models from their errors; an error may be a mean over trainings. The first is the baseline. */
+export function summariseRobustness(
+  names: readonly string[],
   errors: readonly CorruptionErrors[],
-  setting: Pick<RobustnessResult, "count" | "severities" | "seed">,
+  { severities, seed }: Pick<RobustnessOptions, "severities" | "seed">,
 ): RobustnessResult {
   const [baseline] = errors;
   return {
-    ...setting,
-    models: models.map(({ name }, model) => {
+    count: baseline.clean.length,
+    severities,
+    seed,
+    models: names.map((name, model) => {
       const { mce, relativeMce, meanError, cleanError, families } = corruptionErrors(errors[model], baseline);
       return {
         name,

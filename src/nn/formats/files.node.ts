@@ -50,7 +50,7 @@ async function readBytes(path: string): Promise<Uint8Array> {
 }
 
 /** Writes beside the target and renames, so that a reader sees the old content or the new, never a part. */
-async function writeAtomically(path: string, content: string | Uint8Array): Promise<void> {
+export async function writeAtomically(path: string, content: string | Uint8Array): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
   try {
     await writeFile(temporary, content);
