@@ -61,7 +61,9 @@ nav ul { list-style: none; display: flex; flex-wrap: wrap; gap: 6px 22px; margin
 .key.train::before { border-color: var(--train); border-top-style: dashed; }
 .key.bar::before { top: 0.36em; height: 0.8em; border: 0; border-radius: 2px; background: var(--train); }
 .key.series::before { border-top-width: 3px; border-color: var(--series); }
-.wide { max-width: none; margin-bottom: 32px; }
+.wide { max-width: none; margin: 26px 0 32px; }
+.wide > figcaption { font-weight: 600; margin-bottom: 10px; }
+.key.gap::before { top: 0.36em; height: 0.8em; border: 1px solid var(--validation); border-radius: 2px; background: color-mix(in oklab, var(--validation) 25%, transparent); }
 .key.diamond::before { width: 9px; height: 9px; top: 0.5em; left: 6px; border: 0; background: var(--validation); transform: rotate(45deg); }
 .legend-item { display: inline-flex; flex-wrap: wrap; gap: 2px 14px; margin-right: 22px; }
 .colour-bar { display: inline-flex; align-items: center; gap: 8px; }
