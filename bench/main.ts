@@ -18,7 +18,7 @@ import { root } from "./paths.ts";
 import { hasPeers, installHint, loadPeer, offerGpu, type PeerName, peerNames } from "./peers.ts";
 import { printReport, reportOf } from "./print.ts";
 import { measureSizes } from "./size.ts";
-import { coldStart, unavailable, workloads } from "./workloads.ts";
+import { coldStart, workloads } from "./workloads.ts";
 
 export const ownVersion = (): string => JSON.parse(readFileSync(join(root, "package.json"), "utf8")).version;
 
@@ -88,7 +88,7 @@ export async function main(args: readonly string[], rawText: Plugin): Promise<vo
     return;
   }
   const options = readOptions(args);
-  checkNames("--only", options.only, [...workloads.map(({ name }) => name), ...unavailable.keys(), coldStart]);
+  checkNames("--only", options.only, [...workloads.map(({ name }) => name), coldStart]);
   checkNames("--peers", options.peers ?? [], peerNames);
   if (!hasPeers()) log(`the peers are not installed, so this engine runs alone; install them: ${installHint}`);
   const opened = await openGpu();
@@ -104,7 +104,6 @@ export async function main(args: readonly string[], rawText: Plugin): Promise<vo
     { adapter: opened.description, versions: { ...versions, webgpu: dawnVersion(), node: process.version } },
     results,
     { weights: material.source, engine: await engineFacts(await openGpu(), material, options.quick, rawText) },
-    new Map([...unavailable].filter(([name]) => wantedBy(options)(name))),
   );
   process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : printReport(report, options.markdown));
   if (engines.length - 1 < wanted.length || results.some(({ faults }) => faults > 0)) process.exitCode = 1;

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { coldStart, unavailable, workloads } from "./workloads.ts";
+import { coldStart, workloads } from "./workloads.ts";
 
 export interface Options {
   readonly only: readonly string[];
@@ -15,6 +15,7 @@ export interface Options {
 export const usage = `npm run bench -- [command] [options]
 
   (none)      this engine and its peers side by side, in Node
+  WORD        the same for the workloads whose names begin so, such as augment
   browser     the same in headless Chromium, with ONNX Runtime Web's WebGPU
   kernels     every ladder of kernels on the shapes of MobileNetV2
   reference   this machine's GPU against float64 results kept in bench/reference
@@ -28,15 +29,22 @@ export const usage = `npm run bench -- [command] [options]
   --json          JSON on stdout
   --markdown      tables in Markdown, for the documentation
 
-Workloads: ${[...workloads.map(({ name }) => name), ...unavailable.keys(), coldStart].join(", ")}.
+Workloads: ${[...workloads.map(({ name }) => name), coldStart].join(", ")}.
 `;
 
 const list = (value: string | undefined): string[] | null => value?.split(",").filter(Boolean) ?? null;
 
+/** The workloads whose names begin so; a word that begins none stays, to be refused with the list of names. */
+function namesFrom(word: string): string[] {
+  const found = workloads.map(({ name }) => name).filter((name) => name.startsWith(word));
+  return found.length > 0 ? found : [word];
+}
+
 /** @throws Error with one line where a name or a number is not known. */
 export function readOptions(args: readonly string[]): Options {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
     args: [...args],
+    allowPositionals: true,
     options: {
       only: { type: "string" },
       peers: { type: "string" },
@@ -52,7 +60,7 @@ export function readOptions(args: readonly string[]): Options {
   if (rounds !== null && !(Number.isInteger(rounds) && rounds >= 1))
     throw new Error(`--rounds expects a whole number of at least 1, found ${values.rounds}`);
   return {
-    only: list(values.only) ?? [],
+    only: [...(list(values.only) ?? []), ...positionals.flatMap(namesFrom)],
     peers: list(values.peers),
     json: values.json,
     markdown: values.markdown,

@@ -33,12 +33,10 @@ export function reportOf(
   head: Pick<BenchReport, "adapter" | "versions">,
   results: readonly WorkloadResult[],
   details: Pick<Details, "weights" | "engine">,
-  leftOut: ReadonlyMap<string, string> = new Map(),
 ): BenchReport {
   const byName = <T>(pick: (result: WorkloadResult) => T): Record<string, T> =>
     Object.fromEntries(results.map((result) => [result.name, pick(result)]));
-  const reasons = Object.fromEntries(Array.from(leftOut, ([name, reason]) => [name, [`left out: ${reason}`]]));
-  const notes = { ...reasons, ...byName(({ notes }) => notes) };
+  const notes = byName(({ notes }) => notes);
   return {
     ...head,
     workloads: results.map(({ name, tepal, peers, ratio }) => ({ name, tepal, peers, ratio })),

@@ -1,5 +1,12 @@
 /** What every engine is asked to do; names, sizes and the rule by which results are compared. */
-export type Kind = "forward" | "inputGradient" | "integratedGradients" | "gradCam" | "headStep" | "fineTuneStep";
+export type Kind =
+  | "forward"
+  | "inputGradient"
+  | "integratedGradients"
+  | "gradCam"
+  | "headStep"
+  | "fineTuneStep"
+  | "augment";
 
 /** Logits and losses: largest difference in units of the largest value. Gradients and maps: the cosine of the angle. */
 export type Agreement = "values" | "directions";
@@ -28,15 +35,11 @@ export const workloads: readonly Workload[] = [
   { name: "gradcam-224", kind: "gradCam", size: 224, batch: 1, agreement: "directions" },
   { name: "head-step", kind: "headStep", size: 224, batch: 32, agreement: "directions" },
   { name: "fine-tune-step-96", kind: "fineTuneStep", size: 96, batch: 16, agreement: "directions" },
+  { name: "augment-64x224", kind: "augment", size: 224, batch: 64, agreement: "values" },
 ];
 
 /** Measured by fresh processes, not by `prepare` and `run`. */
 export const coldStart = "cold-start";
-
-/** Workloads that have a name and cannot be measured yet, with the reason. */
-export const unavailable: ReadonlyMap<string, string> = new Map([
-  ["augment-64x224", "the engine has no augmentation ops yet"],
-]);
 
 /** The class whose score is explained, one per image. */
 export const classesOf = (batch: number, classes: number): Int32Array =>

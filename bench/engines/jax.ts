@@ -40,6 +40,8 @@ export function jaxEngine(jax: Any, version: string, patient: boolean): Engine {
         case "headStep":
         case "fineTuneStep":
           return "jax-js keeps optimisers in a package of their own, which this bench does not install";
+        case "augment":
+          return "jax-js has no warp of images";
         default:
           return workload.kind satisfies never;
       }

@@ -22,6 +22,7 @@ export function onnxRuntimeEngine(ort: Any, { name, version, provider }: OnnxRun
     name,
     version,
     async prepare(workload, material) {
+      if (workload.kind === "augment") return "ONNX has no op that warps images by a matrix with reflected borders";
       if (workload.kind !== "forward") return "ONNX Runtime infers; this bench builds no backward graphs for it";
       return forward(ort, provider, workload, material);
     },

@@ -4,6 +4,7 @@ import { classes, type Material, pixelsOf, preprocessed } from "../material.ts";
 import { folded, head, type Layer, mobileNetV2Blocks } from "../network.ts";
 import * as settings from "../workloads.ts";
 import type { Engine, Work } from "./engine.ts";
+import { tensorFlowAugmentation } from "./tensorflowAugmentation.ts";
 import { tensorFlowFineTuneStep, tensorFlowHeadStep } from "./tensorflowTraining.ts";
 
 /** TF.js is a dependency of the bench alone, so its types are not here where the repository is type-checked. */
@@ -54,6 +55,8 @@ export function tensorFlowEngine(tf: Any, { backend, integrationBatches }: Tenso
           return tensorFlowHeadStep(runtime, workload);
         case "fineTuneStep":
           return tensorFlowFineTuneStep(runtime, material, workload);
+        case "augment":
+          return tensorFlowAugmentation(runtime, workload);
         default:
           return workload.kind satisfies never;
       }

@@ -2,10 +2,12 @@ import { gradients } from "../../src/engine/autodiff.ts";
 import { compile } from "../../src/engine/compile.ts";
 import type { Device } from "../../src/engine/device.ts";
 import type { Graph } from "../../src/engine/graph.ts";
+import { affineWarp } from "../../src/engine/ops/affine.ts";
 import { gatherClass } from "../../src/engine/ops/gather.ts";
 import { input } from "../../src/engine/ops/sources.ts";
 import { ParameterStore } from "../../src/engine/parameters.ts";
 import type { Plan, RunInputs } from "../../src/engine/plan/plan.ts";
+import { measureRoofline } from "../../src/engine/roofline.ts";
 import { BATCH } from "../../src/engine/types.ts";
 import { denseHead } from "../../src/nn/headTraining.ts";
 import { kerasBatchNorm } from "../../src/nn/layers.ts";
@@ -15,6 +17,7 @@ import { type TrainableNetwork, TrainingStep } from "../../src/nn/trainingStep.t
 import { GradCam } from "../../src/xai/gradCam.ts";
 import { IntegratedGradients } from "../../src/xai/integratedGradients.ts";
 import type { ExplainableModel } from "../../src/xai/model.ts";
+import { augmentationFeeds, augmentationOf } from "../augmentation.ts";
 import { classes, featuresOf, headWeights, labelsOf, type Material, pixelsOf, preprocessed } from "../material.ts";
 import { head, type WeightMap } from "../network.ts";
 import * as settings from "../workloads.ts";
@@ -45,6 +48,8 @@ export function tepalEngine(device: Device, version: string): Engine {
           return headStep(device, workload);
         case "fineTuneStep":
           return fineTuneStep(device, material, workload);
+        case "augment":
+          return augment(device, workload);
         default:
           return workload.kind satisfies never;
       }
@@ -176,4 +181,40 @@ function fineTuneStep(device: Device, material: Material, workload: settings.Wor
     learningRate: settings.fineTuneLearningRate,
     watched: settings.watchedParameters,
   });
+}
+
+async function augment(device: Device, workload: settings.Workload): Promise<Work> {
+  const { batch, size } = workload;
+  const images = input("images", [BATCH, size, size, 3]);
+  const outputs = { y: augmentationOf(size).build({ images }).images };
+  const plan = await compile(device, { outputs }, { maxBatch: batch });
+  const inputs = { images: pixelsOf(batch, size), ...augmentationFeeds(workload) };
+  const note = await geometricNote(device, workload);
+  return {
+    run: async () => (await plan.run(inputs)).y as Float32Array,
+    dispose: () => {
+      plan.dispose();
+      plan.parameters.dispose();
+    },
+    note,
+  };
+}
+
+/** How long the one resampling takes, and how long a copy of as many bytes. The best of several, in turn: others only slow both. */
+async function geometricNote(device: Device, workload: settings.Workload): Promise<string> {
+  const { batch, size } = workload;
+  const y = affineWarp(input("images", [BATCH, size, size, 3]), input("augment/0/0", [BATCH, 8]));
+  const plan = await compile(device, { outputs: { y } }, { maxBatch: batch });
+  const inputs = { images: pixelsOf(batch, size), "augment/0/0": augmentationFeeds(workload)["augment/0/0"] };
+  let [milliseconds, gigabytesPerSecond, bytes] = [Number.POSITIVE_INFINITY, 0, 0];
+  for (let round = 0; round < 5; round++) {
+    const [time] = await plan.profile(inputs, 3);
+    milliseconds = Math.min(milliseconds, time.milliseconds);
+    bytes = time.bytes;
+    gigabytesPerSecond = Math.max(gigabytesPerSecond, (await measureRoofline(device, 3)).copyGigabytesPerSecond);
+  }
+  plan.dispose();
+  plan.parameters.dispose();
+  const copying = bytes / gigabytesPerSecond / 1e6;
+  return `the geometric part takes ${milliseconds.toFixed(1)} ms, ${(milliseconds / copying).toFixed(1)} × the ${copying.toFixed(1)} ms in which ${(bytes / 1e6).toFixed(0)} MB are copied at ${gigabytesPerSecond.toFixed(1)} GB/s`;
 }

@@ -1,15 +1,16 @@
 /** Data sets as commands use them: parts, classes in the model's order, progress, broken images by name. */
-import { gatherPixels, type LabelledImages } from "../data/datasets.ts";
+import { batchPixels, gatherPixels, type LabelledImages } from "../data/datasets.ts";
 import { folderDataset, listedFiles, readSplitFile, scanClassFolders } from "../data/folders.node.ts";
+import { ImageStore } from "../data/imageStore.node.ts";
 import { DATASET_NAMES, openDataset } from "../data/loaders.node.ts";
 import { type ImageDataset, PART_NAMES, type PartName } from "../data/loaders.ts";
-import { type BrokenImage, type LoadedDataset, loadImages } from "../data/loadImages.node.ts";
+import type { BrokenImage } from "../data/loadImages.node.ts";
 import type { ResizeMode } from "../data/resize.ts";
 import { stratifiedSplit } from "../data/splits.ts";
 import { DataError, UsageError } from "../engine/errors.ts";
 import { hostSource } from "../nn/pixelSource.ts";
 import type { OptionSpec } from "./options.ts";
-import type { AddressedSource } from "./policy.ts";
+import { type Photographs, storedSource } from "./storedSource.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Images of one data set, chosen and labelled, not yet decoded. */
@@ -44,6 +45,13 @@ export const dataOptions = {
   },
   cache: { type: "path", placeholder: "DIR", help: "keep decoded pictures here for the next run" },
   cacheLimit: { type: "integer", min: 1, default: 1024, placeholder: "MIB", help: "the most that --cache may hold" },
+  memory: {
+    type: "integer",
+    min: 0,
+    default: 1024,
+    placeholder: "MIB",
+    help: "decoded pictures that stay in memory; the others are decoded ahead of each step",
+  },
 } as const satisfies Record<string, OptionSpec>;
 
 const listed = (names: readonly string[]): string =>
@@ -161,73 +169,100 @@ export interface DecodeOptions {
   readonly strict: boolean;
   /** The folder of decoded pictures, and its limit in MiB. */
   readonly cache?: string;
-  readonly cacheLimit?: number;
+  readonly cacheLimit: number;
+  /** MiB of decoded pictures that stay in memory. */
+  readonly memory: number;
 }
 
-/**
- * Decodes a part with a progress bar, and warns of each image that had to be skipped.
- * @throws DataError when too many are broken, or, with `strict`, FileError at the first.
- */
-export async function loadPart(
+/** What a part turned out to hold. */
+export interface OpenedPart {
+  readonly images: Photographs;
+  readonly broken: readonly BrokenImage[];
+}
+
+/** Decodes every image of a part once, with a progress bar, warns of those that are broken, and says what will be decoded again. */
+async function openStore(
   { dataset, indices }: Part,
-  { inputSize: [height, width], resize, strict, cache, cacheLimit = 1024 }: DecodeOptions,
+  { inputSize: [height, width], resize, strict, cache, cacheLimit, memory }: DecodeOptions,
   terminal: Terminal,
   label: string,
-): Promise<LoadedDataset> {
+): Promise<{ store: ImageStore; broken: readonly BrokenImage[] }> {
   const progress = terminal.progress(label, indices.length);
   const onProgress = (done: number) => progress.update(done);
   const kept = cache === undefined ? undefined : { folder: cache, maxBytes: cacheLimit * 2 ** 20 };
-  const loaded = await loadImages(dataset, indices, { height, width, resize, strict, cache: kept, onProgress });
+  const memoryBytes = memory * 2 ** 20;
+  const options = { height, width, resize, strict, cache: kept, memoryBytes, onProgress };
+  const opened = await ImageStore.open(dataset, indices, options);
   progress.finish();
-  for (const { path, reason } of loaded.broken) terminal.warn(`skipped ${path}: ${reason}`);
-  return loaded;
-}
-
-/** Consecutive images without copying their pixels. */
-function sliceImages(images: LabelledImages, from: number, to: number): LabelledImages {
-  const size = images.height * images.width * 3;
-  return {
-    ...images,
-    names: images.names.slice(from, to),
-    labels: images.labels.subarray(from, to),
-    ids: images.ids.slice(from, to),
-    pixels: images.pixels.subarray(from * size, to * size),
-  };
+  for (const { path, reason } of opened.broken) terminal.warn(`skipped ${path}: ${reason}`);
+  const { count, held, heldBytes, unpacked } = opened.store.facts;
+  if (held < count)
+    terminal.line(
+      `${held} of ${count} photographs stay in memory (${(heldBytes / 2 ** 20).toFixed(0)} MiB, --memory ${memory}); the others are decoded ahead of each step${unpacked > 0 ? ", from a temporary folder that the archive was unpacked to" : ""}`,
+    );
+  return opened;
 }
 
 /**
- * Decodes what trains and what validates. Parts of one data set are read together, so that an archive is read once and the share
- * of broken images that is tolerated is one of both, not of a small part.
- * @throws as `loadPart`
+ * The usable images of a part.
+ * @throws DataError when too many are broken, or, with `strict`, FileError at the first.
  */
-export async function loadTrainingParts(
+export async function openPart(
+  part: Part,
+  options: DecodeOptions,
+  terminal: Terminal,
+  label: string,
+): Promise<OpenedPart> {
+  const { store, broken } = await openStore(part, options, terminal, label);
+  return { images: storedSource(store, [...store.labels.keys()]), broken };
+}
+
+/**
+ * The usable images that train and those that validate. Parts of one data set are read together, so that an archive is read once
+ * and the share of broken images that is tolerated is one of both, not of a small part.
+ * @throws as `openPart`
+ */
+export async function openTrainingParts(
   { train, validation }: Pick<TrainingParts, "train" | "validation">,
   options: DecodeOptions,
   terminal: Terminal,
-): Promise<{ train: LabelledImages; validation: LabelledImages; broken: BrokenImage[] }> {
+): Promise<{ train: Photographs; validation: Photographs; broken: readonly BrokenImage[] }> {
   if (train.dataset !== validation.dataset) {
-    const first = await loadPart(train, options, terminal, "reading training photographs");
-    const second = await loadPart(validation, options, terminal, "reading validation photographs");
+    const first = await openPart(train, options, terminal, "reading training photographs");
+    const second = await openPart(validation, options, terminal, "reading validation photographs");
     return { train: first.images, validation: second.images, broken: [...first.broken, ...second.broken] };
   }
   const { dataset } = train;
   const together: Part = { dataset, indices: [...train.indices, ...validation.indices] };
-  const { images, broken } = await loadPart(together, options, terminal, "reading photographs");
-  const trains = new Set(train.indices.map((index) => dataset.items[index].name));
-  const count = images.names.filter((name) => trains.has(name)).length;
+  const { store, broken } = await openStore(together, options, terminal, "reading photographs");
+  const trains = new Set(train.indices);
+  const places = [...store.ids.keys()];
   return {
-    train: sliceImages(images, 0, count),
-    validation: sliceImages(images, count, images.names.length),
+    train: storedSource(
+      store,
+      places.filter((place) => trains.has(store.ids[place])),
+    ),
+    validation: storedSource(
+      store,
+      places.filter((place) => !trains.has(store.ids[place])),
+    ),
     broken,
   };
 }
 
-/** Decoded photographs as networks read them: bytes where they are bytes. */
-export const pixelSource = (images: LabelledImages): AddressedSource =>
-  hostSource({
-    count: images.labels.length,
-    labels: images.labels,
-    ids: images.ids,
-    dtype: images.pixels instanceof Uint8Array ? "u8" : "f32",
+/** Pictures in memory at the network's size: bytes where they are bytes. */
+export const pixelSource = (images: LabelledImages): Photographs => {
+  const { names, labels, ids, height, width, pixels } = images;
+  return hostSource({
+    count: labels.length,
+    names,
+    labels,
+    ids,
+    height,
+    width,
+    dtype: pixels instanceof Uint8Array ? "u8" : "f32",
     batch: (indices) => gatherPixels(images, indices),
+    pixels: async (index: number) => batchPixels(images, [index]),
+    close: async () => undefined,
   });
+};

@@ -1,10 +1,9 @@
-/** Decoded pictures kept in a folder, so that the next run reads pixels instead of decoding; optional and bounded. */
+/** Decoded pictures kept in a folder, so that the next epoch or run reads pixels instead of decoding; optional and bounded. */
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { threadId } from "node:worker_threads";
-import type { DecodeTarget } from "./decode.node.ts";
-import { toBytes } from "./images.ts";
+import { MAX_PACKED_PIXELS, type PackedPicture, type PackTarget } from "./packed.ts";
 
 export interface CacheOptions {
   /** The folder; made when it is missing. */
@@ -17,32 +16,32 @@ export interface CacheOptions {
 
 const ENDING = ".pixels";
 const DIGEST_BYTES = 32;
+const SIZE_BYTES = 16;
 
 const sha256 = (bytes: Uint8Array): Buffer => createHash("sha256").update(bytes).digest();
 
-/** The name of an entry: the hash of the file, the size and the way it was resized. */
-const entryName = (bytes: Uint8Array, { height, width, resize }: DecodeTarget): string =>
-  `${sha256(bytes).toString("hex")}-${height}x${width}-${resize}${ENDING}`;
+/** The name of an entry: the hash of the file, and what decides which of its pixels are kept. */
+const entryName = (bytes: Uint8Array, { height, width, resize, maxPixels = MAX_PACKED_PIXELS }: PackTarget): string =>
+  `${sha256(bytes).toString("hex")}-${height}x${width}-${resize}-${maxPixels}${ENDING}`;
 
-/** Whole numbers are kept as bytes, a quarter of the size; the entry's length tells which it is. */
-function encode(pixels: Float32Array): Uint8Array {
-  const rounded = toBytes(pixels);
-  const body = pixels.every((value, index) => value === rounded[index])
-    ? rounded
-    : new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.byteLength);
+/** Digest of the rest, then four sizes as 32-bit words, then the pixels. */
+function encode({ width, height, original, data }: PackedPicture): Uint8Array {
+  const sizes = Uint32Array.of(width, height, original.width, original.height);
+  const body = Buffer.concat([Buffer.from(sizes.buffer), data]);
   return Buffer.concat([sha256(body), body]);
 }
 
-/** The pixels of an entry, or undefined when it is cut, longer, or not what was written. */
-function decode(entry: Uint8Array, count: number): Float32Array | undefined {
-  const body = entry.subarray(DIGEST_BYTES);
-  if (body.length !== count && body.length !== 4 * count) return undefined;
-  if (!sha256(body).equals(entry.subarray(0, DIGEST_BYTES))) return undefined;
-  return body.length === count ? Float32Array.from(body) : new Float32Array(Uint8Array.from(body).buffer);
+/** The picture of an entry, or undefined when it is cut, longer, or not what was written. */
+function decode(entry: Uint8Array): PackedPicture | undefined {
+  const body = Uint8Array.from(entry.subarray(DIGEST_BYTES));
+  if (body.length < SIZE_BYTES || !sha256(body).equals(entry.subarray(0, DIGEST_BYTES))) return undefined;
+  const [width, height, originalWidth, originalHeight] = new Uint32Array(body.buffer, 0, 4);
+  const data = body.slice(SIZE_BYTES);
+  return { width, height, data, original: { width: originalWidth, height: originalHeight } };
 }
 
 /**
- * A cache of fitted pictures: key is the SHA-256 of the file with size and resize mode, so a changed file is another entry. A
+ * A cache of packed pictures: key is the SHA-256 of the file with what it is packed for, so a changed file is another entry. A
  * damaged entry counts as absent. What cannot be written is not kept; a full or read-only disk only costs time.
  */
 export class DecodedCache {
@@ -59,19 +58,19 @@ export class DecodedCache {
     this.writers = writers;
   }
 
-  /** The pixels [height, width, 3] of a file's bytes: kept ones, or those of `compute`, which are then kept. */
-  async get(bytes: Uint8Array, target: DecodeTarget, compute: () => Promise<Float32Array>): Promise<Float32Array> {
+  /** The picture of a file's bytes: the kept one, or that of `compute`, which is then kept. */
+  async get(bytes: Uint8Array, target: PackTarget, compute: () => Promise<PackedPicture>): Promise<PackedPicture> {
     const path = join(this.folder, entryName(bytes, target));
     const entry = await readFile(path).catch(() => undefined);
-    const kept = entry && decode(entry, target.height * target.width * 3);
+    const kept = entry && decode(entry);
     if (kept) {
       const now = new Date();
       await utimes(path, now, now).catch(() => undefined);
       return kept;
     }
-    const pixels = await compute();
-    await this.put(path, encode(pixels)).catch(() => undefined);
-    return pixels;
+    const picture = await compute();
+    await this.put(path, encode(picture)).catch(() => undefined);
+    return picture;
   }
 
   private async put(path: string, entry: Uint8Array): Promise<void> {

@@ -1,9 +1,9 @@
 /** What is done to each image on a decoding thread. */
 import { createHash } from "node:crypto";
 import { type CacheOptions, DecodedCache } from "./cache.node.ts";
-import { contentBytes, type DecodeTarget, decodeContent } from "./decode.node.ts";
+import { contentBytes, decodeContent } from "./decode.node.ts";
 import type { ImageContent } from "./loaders.ts";
-import { fitImage } from "./resize.ts";
+import { fitPacked, type PackedPicture, type PackTarget, packPicture } from "./packed.ts";
 
 /** What is known of an image that can be decoded. */
 export interface ImageFacts {
@@ -17,10 +17,15 @@ export interface ImageFacts {
 }
 
 export type DecodeJob =
-  | { readonly kind: "fit"; readonly target: DecodeTarget; readonly cache?: CacheOptions }
+  | { readonly kind: "fit" | "pack"; readonly target: PackTarget; readonly cache?: CacheOptions }
   | { readonly kind: "inspect" };
 
-export type JobResult<J extends DecodeJob> = J extends { kind: "fit" } ? Float32Array : ImageFacts;
+export type JobResult<K extends DecodeJob["kind"]> = {
+  /** [height, width, 3], 0 to 255. */
+  fit: Float32Array;
+  pack: PackedPicture;
+  inspect: ImageFacts;
+}[K];
 
 const sha256 = (...parts: readonly (string | Uint8Array)[]): string => {
   const hash = createHash("sha256");
@@ -34,17 +39,22 @@ async function inspect(content: ImageContent): Promise<ImageFacts> {
   return { width, height, bytes: bytes.length, fileHash: sha256(bytes), pixelHash: sha256(`${width}x${height}`, data) };
 }
 
-/** The function of a job: fitted float32 [height, width, 3] of 0 to 255, or facts. It throws FileError naming the image. */
-export function createWork<J extends DecodeJob>(job: J): (content: ImageContent) => Promise<JobResult<J>>;
-export function createWork(job: DecodeJob): (content: ImageContent) => Promise<Float32Array | ImageFacts> {
+/** The function of a job. It throws FileError naming the image. */
+export function createWork<K extends DecodeJob["kind"]>(
+  job: DecodeJob & { readonly kind: K },
+): (content: ImageContent) => Promise<JobResult<K>>;
+export function createWork(
+  job: DecodeJob,
+): (content: ImageContent) => Promise<Float32Array | PackedPicture | ImageFacts> {
   if (job.kind === "inspect") return inspect;
-  const { target } = job;
+  const { target, kind } = job;
   const cache = job.cache && new DecodedCache(job.cache);
   return async (content) => {
     const bytes = await contentBytes(content);
-    const compute = async () => fitImage(await decodeContent(content, bytes), target, target.resize);
-    // Pixels that were never a file take longer to read back than to resize.
+    const compute = async () => packPicture(await decodeContent(content, bytes), target);
+    // Pixels that were never a file take longer to read back than to pack.
     const isFile = typeof content === "string" || "bytes" in content;
-    return cache && isFile ? cache.get(bytes, target, compute) : compute();
+    const picture = await (cache && isFile ? cache.get(bytes, target, compute) : compute());
+    return kind === "fit" ? fitPacked(picture, target) : picture;
   };
 }

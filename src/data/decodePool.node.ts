@@ -9,12 +9,12 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import { FileError } from "../engine/errors.ts";
 import type { CacheOptions } from "./cache.node.ts";
-import type { DecodeTarget } from "./decode.node.ts";
 import { createWork, type DecodeJob, type ImageFacts, type JobResult } from "./decodeJob.node.ts";
 import type { WorkerAnswer } from "./decodeWorker.node.ts";
 import { contentName, type ImageContent } from "./loaders.ts";
+import type { PackedPicture, PackTarget } from "./packed.ts";
 
-export interface DecoderOptions extends DecodeTarget {
+export interface DecoderOptions extends PackTarget {
   /** Worker threads; 0 decodes on the calling thread. Default: the cores, at most 4. */
   threads?: number;
   /** Where decoded pictures are kept for the next time; without it they are not. */
@@ -23,6 +23,9 @@ export interface DecoderOptions extends DecodeTarget {
 
 /** One file's float32 [height, width, 3] of 0 to 255, or why there is none. */
 export type DecodedFile = { path: string; pixels: Float32Array } | { path: string; error: FileError };
+
+/** One file's picture as it goes to the GPU, or why there is none. */
+export type PackedFile = { path: string; picture: PackedPicture } | { path: string; error: FileError };
 
 /** One image's facts, or why there are none. */
 export type InspectedFile = { path: string; facts: ImageFacts } | { path: string; error: FileError };
@@ -34,6 +37,12 @@ export interface Decoder {
   /** The images in the order given; a broken one gives an `error` and the others go on. What `contents` throws is thrown. */
   decode(contents: ImageContents): AsyncIterable<DecodedFile>;
   /** Ends the threads. Files still being decoded end with an error. */
+  close(): Promise<void>;
+}
+
+export interface Packer {
+  /** The pictures in the order given, as `decode` of a decoder. */
+  pack(contents: ImageContents): AsyncIterable<PackedFile>;
   close(): Promise<void>;
 }
 
@@ -91,25 +100,25 @@ interface Task<T> {
 const defaultThreads = (): number => Math.min(availableParallelism(), 4);
 
 /** Threads that do one job on images, in turn and ahead of whoever takes the results. */
-class DecodePool<J extends DecodeJob> {
-  private readonly queue: Task<JobResult<J>>[] = [];
+class DecodePool<K extends DecodeJob["kind"]> {
+  private readonly queue: Task<JobResult<K>>[] = [];
   private readonly idle: Worker[] = [];
-  private readonly busy = new Map<Worker, Task<JobResult<J>>>();
-  private readonly work: (content: ImageContent) => Promise<JobResult<J>>;
+  private readonly busy = new Map<Worker, Task<JobResult<K>>>();
+  private readonly work: (content: ImageContent) => Promise<JobResult<K>>;
   private started?: Promise<void>;
   private closed = false;
 
   constructor(
-    private readonly job: J,
+    private readonly job: DecodeJob & { readonly kind: K },
     private readonly threads: number,
   ) {
-    this.work = createWork(job);
+    this.work = createWork<K>(job);
   }
 
-  async *run(contents: ImageContents): AsyncGenerator<Finished<JobResult<J>>> {
+  async *run(contents: ImageContents): AsyncGenerator<Finished<JobResult<K>>> {
     this.started ??= this.start();
     await this.started;
-    const ahead: Promise<Finished<JobResult<J>>>[] = [];
+    const ahead: Promise<Finished<JobResult<K>>>[] = [];
     const limit = Math.max(this.threads * READ_AHEAD, 1);
     for await (const content of contents) {
       ahead.push(this.submit(content));
@@ -160,7 +169,7 @@ class DecodePool<J extends DecodeJob> {
     });
   }
 
-  private submit(content: ImageContent): Promise<Finished<JobResult<J>>> {
+  private submit(content: ImageContent): Promise<Finished<JobResult<K>>> {
     if (this.closed) {
       const path = contentName(content);
       return Promise.resolve({ path, error: new FileError(`${path}: the decoder is closed; create another`) });
@@ -196,7 +205,7 @@ class DecodePool<J extends DecodeJob> {
     worker.unref();
     this.idle.push(worker);
     const path = task ? contentName(task.content) : "";
-    if (task && "value" in answer) task.finish({ path, value: answer.value as JobResult<J> });
+    if (task && "value" in answer) task.finish({ path, value: answer.value as JobResult<K> });
     else if (task && "message" in answer) task.finish({ path, error: new FileError(answer.message) });
     this.dispatch();
   }
@@ -221,7 +230,7 @@ class DecodePool<J extends DecodeJob> {
     for (const task of this.queue.splice(0)) this.decodeHere(task);
   }
 
-  private decodeHere({ content, finish }: Task<JobResult<J>>): void {
+  private decodeHere({ content, finish }: Task<JobResult<K>>): void {
     const path = contentName(content);
     this.work(content).then(
       (value) => finish({ path, value }),
@@ -229,34 +238,54 @@ class DecodePool<J extends DecodeJob> {
     );
   }
 
-  private fail({ content, finish }: Task<JobResult<J>>, reason: string): void {
+  private fail({ content, finish }: Task<JobResult<K>>, reason: string): void {
     const path = contentName(content);
     finish({ path, error: new FileError(`${path}: ${reason}`) });
   }
 }
 
-class FittingPool extends DecodePool<Extract<DecodeJob, { kind: "fit" }>> implements Decoder {
+class FittingPool extends DecodePool<"fit"> implements Decoder {
   async *decode(contents: ImageContents): AsyncGenerator<DecodedFile> {
     for await (const result of this.run(contents))
       yield "error" in result ? result : { path: result.path, pixels: result.value };
   }
 }
 
-class InspectingPool extends DecodePool<Extract<DecodeJob, { kind: "inspect" }>> implements Inspector {
+class PackingPool extends DecodePool<"pack"> implements Packer {
+  async *pack(contents: ImageContents): AsyncGenerator<PackedFile> {
+    for await (const result of this.run(contents))
+      yield "error" in result ? result : { path: result.path, picture: result.value };
+  }
+}
+
+class InspectingPool extends DecodePool<"inspect"> implements Inspector {
   async *inspect(contents: ImageContents): AsyncGenerator<InspectedFile> {
     for await (const result of this.run(contents))
       yield "error" in result ? result : { path: result.path, facts: result.value };
   }
 }
 
+const keptBy = (cache: DecoderOptions["cache"], threads: number) =>
+  cache && { folder: cache.folder, maxBytes: cache.maxBytes, writers: Math.max(threads, 1) };
+
+const targetOf = ({ height, width, resize, maxPixels }: DecoderOptions): PackTarget => ({
+  height,
+  width,
+  resize,
+  maxPixels,
+});
+
 /**
  * A decoder of images on worker threads with bounded read-ahead; on the calling thread where workers cannot be had.
  * Close it after use.
  */
 export function createDecoder({ threads = defaultThreads(), cache, ...size }: DecoderOptions): Decoder {
-  const target: DecodeTarget = { height: size.height, width: size.width, resize: size.resize };
-  const kept = cache && { folder: cache.folder, maxBytes: cache.maxBytes, writers: Math.max(threads, 1) };
-  return new FittingPool({ kind: "fit", target, cache: kept }, threads);
+  return new FittingPool({ kind: "fit", target: targetOf(size), cache: keptBy(cache, threads) }, threads);
+}
+
+/** Like `createDecoder`, for pictures that the GPU brings to size. */
+export function createPacker({ threads = defaultThreads(), cache, ...size }: DecoderOptions): Packer {
+  return new PackingPool({ kind: "pack", target: targetOf(size), cache: keptBy(cache, threads) }, threads);
 }
 
 /** Like `createDecoder`, for facts about the images instead of their pixels at one size. */

@@ -12,7 +12,10 @@ const port = parentPort!;
 port.on("message", async (content: ImageContent) => {
   try {
     const value = await work(content);
-    const transfer = value instanceof Float32Array ? [value.buffer as ArrayBuffer] : [];
+    const pixels = "data" in value ? value.data : value;
+    // A view of a part would take the rest of its buffer along.
+    const isOwn = ArrayBuffer.isView(pixels) && pixels.byteLength === pixels.buffer.byteLength;
+    const transfer = isOwn ? [pixels.buffer as ArrayBuffer] : [];
     port.postMessage({ value } satisfies WorkerAnswer, transfer);
   } catch (error) {
     port.postMessage({ message: (error as Error).message } satisfies WorkerAnswer);

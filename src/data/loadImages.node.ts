@@ -76,7 +76,7 @@ export async function loadImages(
 }
 
 /** Which of the chosen images have come, in whatever order the data set reads them. */
-class Loading {
+export class Loading {
   readonly broken: BrokenImage[] = [];
   private readonly placeOf: ReadonlyMap<number, number>;
   private readonly asked: number[] = [];

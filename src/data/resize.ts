@@ -1,3 +1,4 @@
+import { weightBits } from "../engine/ops/resample.ts";
 import { centreWindow, type Image, type ImageSize, type RgbPixels, toFloat } from "./images.ts";
 
 /** `tf`: tf.image.resize, aspect not kept. `aspect`: ImageNet's evaluation, antialiased, aspect kept, centre crop. */
@@ -6,13 +7,16 @@ export type ResizeMode = "tf" | "aspect";
 export const RESIZE_MODES: readonly ResizeMode[] = ["tf", "aspect"];
 
 /** ImageNet's evaluation scales to 256 and crops 224: the same ratio serves every size. */
-const CROP_RATIO = 256 / 224;
+export const CROP_RATIO = 256 / 224;
 
-/** Weights are integers of this many fractional bits, so that sums of bytes are exact and fit an int32. */
-const WEIGHT_BITS = 22;
+/** Weights are integers of so many fractional bits, so that sums of bytes are exact and fit an int32, here as in the shader. */
+const WEIGHT_BITS = weightBits;
 
-/** For each output position: its two neighbours in the input and the weight of the second. */
-function bilinearTaps(inputLength: number, outputLength: number) {
+/**
+ * For each output position: its two neighbours in the input and the weight of the second. Where fewer than `inputLength` lines are
+ * at hand they are these neighbours, one after the other.
+ */
+export function bilinearTaps(inputLength: number, outputLength: number, atHand = inputLength) {
   const lower = new Int32Array(outputLength);
   const upper = new Int32Array(outputLength);
   const fraction = new Float32Array(outputLength);
@@ -21,8 +25,8 @@ function bilinearTaps(inputLength: number, outputLength: number) {
     // float32 at each step, because TensorFlow computes the coordinates so.
     const position = Math.fround(Math.fround(Math.fround(i + 0.5) * scale) - 0.5);
     const floor = Math.floor(position);
-    lower[i] = Math.max(floor, 0);
-    upper[i] = Math.min(Math.max(Math.ceil(position), 0), inputLength - 1);
+    lower[i] = atHand < inputLength ? 2 * i : Math.max(floor, 0);
+    upper[i] = atHand < inputLength ? 2 * i + 1 : Math.min(Math.max(Math.ceil(position), 0), inputLength - 1);
     fraction[i] = position - floor;
   }
   return { lower, upper, fraction };
@@ -30,11 +34,17 @@ function bilinearTaps(inputLength: number, outputLength: number) {
 
 /**
  * `tf.image.resize(image, [height, width], "bilinear")`: half-pixel centres, no antialiasing, aspect not kept.
+ * @param original the size of the image, where `image` has only the lines that its resize reads (`bilinearTaps`)
  * @returns float32 [height, width, 3] in the range of the input.
  */
-export function resizeBilinear(image: RgbPixels, height: number, width: number): Float32Array {
-  const rows = bilinearTaps(image.height, height);
-  const columns = bilinearTaps(image.width, width);
+export function resizeBilinear(
+  image: RgbPixels,
+  height: number,
+  width: number,
+  original: ImageSize = image,
+): Float32Array {
+  const rows = bilinearTaps(original.height, height, image.height);
+  const columns = bilinearTaps(original.width, width, image.width);
   const { data } = image;
   const stride = image.width * 3;
   const output = new Float32Array(height * width * 3);
@@ -57,7 +67,7 @@ export function resizeBilinear(image: RgbPixels, height: number, width: number):
   return output;
 }
 
-interface FilterTaps {
+export interface FilterTaps {
   /** First input position of each output. */
   start: Int32Array;
   /** `taps` weights for each output, zero-padded. */
@@ -153,13 +163,8 @@ function roundHalfEven(value: number): number {
   return floor % 2 === 0 ? floor : floor + 1;
 }
 
-/**
- * ImageNet's evaluation convention for any size: the image is scaled with its aspect kept until it covers 256/224 of the
- * target (its shorter side, for a square one), antialiased as PIL's `resize(..., BILINEAR)` with a byte after each pass,
- * and the centre is cropped. Only what the crop needs is computed, so a very long image costs no more than a short one.
- */
-export function resizeAspect(image: Image, size: number | ImageSize): Image {
-  const target = typeof size === "number" ? { height: size, width: size } : size;
+/** The rows and columns of an image that the centre crop of its scaled form is made of; see {@link resizeAspect}. */
+export function aspectTaps(image: ImageSize, target: ImageSize): { rows: FilterTaps; columns: FilterTaps } {
   const scale = Math.max(
     roundHalfEven(target.height * CROP_RATIO) / image.height,
     roundHalfEven(target.width * CROP_RATIO) / image.width,
@@ -169,10 +174,22 @@ export function resizeAspect(image: Image, size: number | ImageSize): Image {
     width: Math.max(roundHalfEven(image.width * scale), target.width),
   };
   const window = centreWindow(scaled, target);
-  const columns = triangleTaps(image.width, scaled.width, window.left, window.width);
-  const rows = triangleTaps(image.height, scaled.height, window.top, window.height);
+  return {
+    rows: triangleTaps(image.height, scaled.height, window.top, window.height),
+    columns: triangleTaps(image.width, scaled.width, window.left, window.width),
+  };
+}
+
+/**
+ * ImageNet's evaluation convention for any size: the image is scaled with its aspect kept until it covers 256/224 of the
+ * target (its shorter side, for a square one), antialiased as PIL's `resize(..., BILINEAR)` with a byte after each pass,
+ * and the centre is cropped. Only what the crop needs is computed, so a very long image costs no more than a short one.
+ */
+export function resizeAspect(image: Image, size: number | ImageSize): Image {
+  const target = typeof size === "number" ? { height: size, width: size } : size;
+  const { rows, columns } = aspectTaps(image, target);
   const firstRow = rows.start[0];
-  const lastRow = Math.min(rows.start[window.height - 1] + rows.taps, image.height);
+  const lastRow = Math.min(rows.start[target.height - 1] + rows.taps, image.height);
   return filterColumns(filterRows(image, columns, firstRow, lastRow - firstRow), rows, firstRow);
 }
 

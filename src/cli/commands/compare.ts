@@ -22,7 +22,7 @@ import {
   trainRun,
 } from "../compare/runs.ts";
 import { TestSet, testRecord, testRuns } from "../compare/testing.ts";
-import { dataOptions, loadPart, openChoice } from "../dataset.ts";
+import { dataOptions, openChoice, openPart } from "../dataset.ts";
 import { withDevice } from "../device.ts";
 import { integersFrom, namesFrom } from "../lists.ts";
 import { readClassifier } from "../model.ts";
@@ -162,6 +162,7 @@ interface Job {
     readonly strict: boolean;
     readonly cache?: string;
     readonly cacheLimit: number;
+    readonly memory: number;
   };
   readonly dataset: Awaited<ReturnType<typeof openChoice>>;
 }
@@ -174,7 +175,7 @@ async function compare(job: Job, { terminal }: CommandContext): Promise<Comparis
     throw new DataError(`${dataset.name}: expected images to test on, found none; give a --split with a test part`);
   const { size, resize } = budget;
   const load = async (name: PartName) =>
-    (await loadPart(parts[name], { inputSize: [size, size], resize, ...args }, terminal, `reading ${name} images`))
+    (await openPart(parts[name], { inputSize: [size, size], resize, ...args }, terminal, `reading ${name} images`))
       .images;
   const trainingSeeds = Array.from({ length: seeds }, (_, index) => budget.seed + index);
   let material: Promise<RunMaterial> | null = null;
@@ -192,6 +193,7 @@ async function compare(job: Job, { terminal }: CommandContext): Promise<Comparis
       if (!kept) material ??= loadMaterial();
       runs.push(kept ?? (await trainRun(device, place, (await material) as RunMaterial, terminal)));
     }
+  if (material) await closeMaterial(await material);
   const progress = terminal.progress("testing", runs.length, "models");
   const result = await testRuns(
     device,
@@ -202,6 +204,9 @@ async function compare(job: Job, { terminal }: CommandContext): Promise<Comparis
   progress.finish();
   return result;
 }
+
+const closeMaterial = ({ material: { train, validation } }: RunMaterial) =>
+  Promise.all([train.close(), validation.close()]);
 
 function tell(context: CommandContext, { policies, chosen, test, seeds, robustness }: ComparisonResult): void {
   const share = (value: number) => value.toFixed(3);

@@ -4,7 +4,7 @@ import { loadModel } from "../../nn/formats/files.node.ts";
 import { type Evaluation, evaluateLogits } from "../../nn/metrics.ts";
 import { predictAll } from "../../nn/prediction.ts";
 import { type CommandContext, columns, defineCommand } from "../command.ts";
-import { dataOptions, loadPart, pixelSource } from "../dataset.ts";
+import { dataOptions, openPart } from "../dataset.ts";
 import { withDevice } from "../device.ts";
 import { choosePart } from "../evaluationPart.ts";
 
@@ -30,19 +30,19 @@ export const command = defineCommand({
     ["tepal evaluate --model model --data flowers --part validation --json", "over those that chose the best epoch"],
     ["tepal evaluate --model model --data flowers102 --root flowers --part test", "the publisher's test part"],
   ],
-  async run({ model, data, root, split, part, strict, cache, cacheLimit }, context) {
+  async run({ model, data, root, split, part, strict, cache, cacheLimit, memory }, context) {
     const { manifest, tensors } = await loadModel(model);
     const { architecture, preprocessing, classNames } = manifest;
     const chosen = await choosePart(manifest, { data, root, split, part: part as PartName | undefined });
     const { inputSize } = architecture;
-    const target = { inputSize, resize: preprocessing.resize, strict, cache, cacheLimit };
-    const { images, broken } = await loadPart(chosen, target, context.terminal, "reading photographs");
+    const target = { inputSize, resize: preprocessing.resize, strict, cache, cacheLimit, memory };
+    const { images, broken } = await openPart(chosen, target, context.terminal, "reading photographs");
     return withDevice(async (device, adapter) => {
       const classifier = createClassifier(device, { architecture, preprocessing, classNames, tensors });
-      const progress = context.terminal.progress("classifying", images.labels.length);
-      const logits = await predictAll(classifier, pixelSource(images), (done) => progress.update(done));
+      const progress = context.terminal.progress("classifying", images.count);
+      const logits = await predictAll(classifier, images, (done) => progress.update(done));
       progress.finish();
-      await classifier.dispose();
+      await Promise.all([classifier.dispose(), images.close()]);
       const evaluation = evaluateLogits(logits, images.labels, classNames);
       tell(context, evaluation);
       return { ...evaluation, classNames, broken, adapter };

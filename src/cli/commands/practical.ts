@@ -15,7 +15,7 @@ import { predictAll } from "../../nn/prediction.ts";
 import { renderReport } from "../../report/report.ts";
 import type { ReportData } from "../../report/types.ts";
 import { type CommandContext, defineCommand } from "../command.ts";
-import { dataOptions, pixelSource } from "../dataset.ts";
+import { dataOptions } from "../dataset.ts";
 import { withDevice } from "../device.ts";
 import { readClassifier } from "../model.ts";
 import { policyOption, savedPolicy, summarisePolicy, trainingPolicy } from "../policy.ts";
@@ -34,6 +34,7 @@ interface Settings {
   readonly root?: string;
   readonly cache?: string;
   readonly cacheLimit: number;
+  readonly memory: number;
   readonly weights?: string;
   readonly split?: string;
   readonly out: string;
@@ -123,13 +124,13 @@ async function runPractical(
   const material = await clock.time("material", () => loadMaterial(settings, context));
   const trained = await clock.time("training", () => train(device, material, settings, context));
   const { classifier, outcome } = trained;
-  const logits = await clock.time("test", () => predictAll(classifier, pixelSource(material.test)));
+  const logits = await clock.time("test", () => predictAll(classifier, material.test));
   const evaluation = evaluateLogits(logits, material.test.labels, material.classNames);
   const predictions = testPredictions(logits, material.classNames.length);
   const explained = await clock.time("explanations", () =>
     explainTest(classifier, material, predictions, settings, terminal),
   );
-  const data = reportData({
+  const data = await reportData({
     settings,
     material,
     trained,
@@ -142,15 +143,16 @@ async function runPractical(
   const report = resolve(settings.out, "report.html");
   writeFileSync(report, renderReport({ ...data, ...explained }, encodePng));
   await save(settings, material, trained);
-  await classifier.dispose();
+  const { train: trainPart, validation, test } = material;
+  await Promise.all([classifier.dispose(), trainPart.close(), validation.close(), test.close()]);
   const { accuracy, loss } = evaluation;
   terminal.line(
     `test accuracy ${accuracy.toFixed(4)}, loss ${loss.toFixed(4)} on ${evaluation.count} images; best epoch ${outcome.best.epoch}`,
   );
   context.print(report);
   const counts = {
-    train: material.train.labels.length,
-    validation: material.validation.labels.length,
+    train: material.train.count,
+    validation: material.validation.count,
     test: evaluation.count,
   };
   return {
@@ -167,11 +169,11 @@ async function runPractical(
 }
 
 async function loadMaterial(settings: Settings, { terminal }: CommandContext): Promise<Material> {
-  const { data, size, resize, strict, cache, cacheLimit } = settings;
+  const { data, size, resize, strict, cache, cacheLimit, memory } = settings;
   if (data === undefined) return drawPetals(settings.seed, terminal);
   return loadPhotographs(
     { ...settings, data },
-    { inputSize: [size, size], resize, strict, cache, cacheLimit },
+    { inputSize: [size, size], resize, strict, cache, cacheLimit, memory },
     terminal,
   );
 }
@@ -201,7 +203,7 @@ interface ReportParts {
   readonly timings: Readonly<Record<string, number>>;
 }
 
-function reportData({
+async function reportData({
   settings,
   material,
   trained,
@@ -210,7 +212,7 @@ function reportData({
   version,
   weightsHash,
   timings,
-}: ReportParts): Omit<ReportData, "explanations" | "mistakes"> {
+}: ReportParts): Promise<Omit<ReportData, "explanations" | "mistakes">> {
   const { classNames, train, validation, test } = material;
   const { outcome, recipe, classifier } = trained;
   const count = (labels: Int32Array): number[] => countByClass(labels, classNames.length);
@@ -230,10 +232,12 @@ function reportData({
       name: material.name,
       classNames,
       counts: { train: count(train.labels), validation: count(validation.labels), test: count(test.labels) },
-      samples: classNames.map((label, index) => ({
-        image: imageOf(train, Math.max(0, train.labels.indexOf(index))),
-        label,
-      })),
+      samples: await Promise.all(
+        classNames.map(async (label, index) => ({
+          image: await imageOf(train, Math.max(0, train.labels.indexOf(index))),
+          label,
+        })),
+      ),
       broken: material.broken.map(({ path, reason }) => ({ name: path, reason })),
     },
     history: outcome.history,

@@ -2,7 +2,8 @@ import { mkdirSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { corruptionNames } from "../../data/corruptions/corruption.ts";
 import { severities as allSeverities } from "../../data/corruptions/severities.ts";
-import { type LabelledImages, selectImages } from "../../data/datasets.ts";
+import type { LabelledImages } from "../../data/datasets.ts";
+import type { Image } from "../../data/images.ts";
 import type { PartName } from "../../data/loaders.ts";
 import type { Device } from "../../engine/device.ts";
 import { DataError } from "../../engine/errors.ts";
@@ -10,13 +11,13 @@ import { createClassifier } from "../../nn/classifier.ts";
 import { loadModel } from "../../nn/formats/files.node.ts";
 import type { RobustnessResult } from "../../report/robustness.ts";
 import { type CommandContext, columns, defineCommand } from "../command.ts";
-import { dataOptions, loadPart } from "../dataset.ts";
+import { dataOptions, openPart } from "../dataset.ts";
 import { withDevice } from "../device.ts";
 import { choosePart } from "../evaluationPart.ts";
 import { integersFrom, namesFrom } from "../lists.ts";
 import { chooseImages } from "../practical/explaining.ts";
-import { imageOf } from "../practical/material.ts";
 import { corruptionSheet, writeRobustness } from "../robustness/files.ts";
+import { heldImages } from "../robustness/held.ts";
 import { measureRobustness, type NamedClassifier } from "../robustness/measure.ts";
 
 export const command = defineCommand({
@@ -73,17 +74,20 @@ export const command = defineCommand({
     const [{ manifest }] = models;
     const { architecture, preprocessing } = manifest;
     const target = { inputSize: architecture.inputSize, resize: preprocessing.resize, strict, ...choice };
-    const images = await choosePart(manifest, { ...choice, part: part as PartName | undefined });
-    const loaded = await loadPart(images, target, context.terminal, "reading photographs");
-    const measured = limit === undefined ? loaded.images : limited(loaded.images, limit);
+    const chosenPart = await choosePart(manifest, { ...choice, part: part as PartName | undefined });
+    const { images, broken } = await openPart(chosenPart, target, context.terminal, "reading photographs");
+    const { classNames } = manifest;
+    const indices = limit === undefined ? undefined : chooseImages(images.labels, classNames.length, limit);
+    const measured = await heldImages(images, classNames, indices);
+    await images.close();
     mkdirSync(out, { recursive: true });
     return withDevice(async (device, adapter) => {
       const result = await measureAll(device, models, measured, chosen, context);
-      const sheet = await corruptionSheet(device, imageOf(measured, 0), chosen.corruptions, chosen.severities);
+      const sheet = await corruptionSheet(device, firstOf(measured), chosen.corruptions, chosen.severities);
       const files = writeRobustness(out, result, sheet);
       tell(context, result);
       context.print(resolve(files["robustness.html"]));
-      return { ...result, files, broken: loaded.broken, adapter };
+      return { ...result, files, broken, adapter };
     });
   },
 });
@@ -111,8 +115,11 @@ function modelNames(folders: readonly string[]): string[] {
   return folders.map((folder, index) => join(basename(dirname(resolve(folder))), short[index]));
 }
 
-const limited = (images: LabelledImages, limit: number): LabelledImages =>
-  selectImages(images, chooseImages(images.labels, images.classNames.length, limit));
+const firstOf = ({ height, width, pixels }: LabelledImages): Image => ({
+  height,
+  width,
+  data: Uint8Array.from(pixels.subarray(0, height * width * 3)),
+});
 
 async function measureAll(
   device: Device,

@@ -1,6 +1,5 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { LabelledImages } from "../../data/datasets.ts";
 import type { Device } from "../../engine/device.ts";
 import { FileError, UsageError } from "../../engine/errors.ts";
 import type { ClassifierDescription } from "../../nn/classifier.ts";
@@ -8,18 +7,12 @@ import { saveModel } from "../../nn/formats/files.node.ts";
 import type { HeadTraining } from "../../nn/headTraining.ts";
 import { historyCsv } from "../../nn/history.ts";
 import { type CommandContext, defineCommand } from "../command.ts";
-import {
-  dataOptions,
-  loadTrainingParts,
-  pixelSource,
-  type TrainingParts,
-  trainingParts,
-  VALIDATION_SHARE,
-} from "../dataset.ts";
+import { dataOptions, openTrainingParts, type TrainingParts, trainingParts, VALIDATION_SHARE } from "../dataset.ts";
 import { withDevice } from "../device.ts";
 import { type HeadSettings, type TrainingSources, trainHeadOnBackbone, withTrainedHead } from "../headOnBackbone.ts";
 import { readClassifier } from "../model.ts";
 import { policyOption, savedPolicy, summarisePolicy, trainingPolicy } from "../policy.ts";
+import type { Photographs } from "../storedSource.ts";
 
 interface Settings extends HeadSettings {
   readonly out: string;
@@ -64,22 +57,26 @@ export const command = defineCommand({
       "the publisher's parts; --root has 102flowers.tgz and its two .mat files",
     ],
   ],
-  async run({ lr, out, strict, resize, size, weights, cache, cacheLimit, ...args }, context) {
+  async run({ lr, out, strict, resize, size, weights, cache, cacheLimit, memory, ...args }, context) {
     if (lr === 0) throw new UsageError("--lr expects a number above 0, found 0; the default is 0.001");
     const settings: Settings = { ...args, policy: trainingPolicy(args.policy), learningRate: lr, out };
     const description = await readClassifier({ weights, size, resize: resize as "tf" | "aspect" });
     const parts = await trainingParts(args);
     await makeFolder(out);
     context.terminal.line(`policy ${summarisePolicy(settings.policy)}`);
-    const target = { inputSize: [size, size] as const, resize: resize as "tf" | "aspect", strict, cache, cacheLimit };
-    const { broken, ...photographs } = await loadTrainingParts(parts, target, context.terminal);
+    const target = {
+      inputSize: [size, size] as const,
+      resize: resize as "tf" | "aspect",
+      strict,
+      cache,
+      cacheLimit,
+      memory,
+    };
+    const { broken, ...photographs } = await openTrainingParts(parts, target, context.terminal);
     return withDevice(async (device, adapter) => {
-      const sources: TrainingSources = {
-        classNames: parts.classNames,
-        train: pixelSource(photographs.train),
-        validation: pixelSource(photographs.validation),
-      };
+      const sources: TrainingSources = { classNames: parts.classNames, ...photographs };
       const head = await trainHeadOnBackbone(device, description, sources, settings, context.terminal);
+      await Promise.all([photographs.train.close(), photographs.validation.close()]);
       await save(device, { description, parts, photographs, head, settings });
       tell(context, head, settings);
       return {
@@ -87,7 +84,7 @@ export const command = defineCommand({
         best: head.best,
         model: out,
         classNames: parts.classNames,
-        images: { train: photographs.train.labels.length, validation: photographs.validation.labels.length },
+        images: { train: photographs.train.count, validation: photographs.validation.count },
         policy: savedPolicy(settings.policy),
         broken,
         adapter,
@@ -108,7 +105,7 @@ async function makeFolder(path: string): Promise<void> {
 interface Trained {
   readonly description: ClassifierDescription;
   readonly parts: TrainingParts;
-  readonly photographs: { readonly train: LabelledImages; readonly validation: LabelledImages };
+  readonly photographs: { readonly train: Photographs; readonly validation: Photographs };
   readonly head: HeadTraining;
   readonly settings: Settings;
 }

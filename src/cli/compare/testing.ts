@@ -11,22 +11,23 @@ import { lossAndAccuracy } from "../../nn/metrics.ts";
 import { predictAll } from "../../nn/prediction.ts";
 import { bootstrapInterval, mcNemar, pairedDifference } from "../../nn/significance.ts";
 import type { ComparisonResult, PolicyResult } from "../../report/comparison.ts";
-import { pixelSource } from "../dataset.ts";
 import { summarisePolicy } from "../policy.ts";
+import { heldImages } from "../robustness/held.ts";
 import { measureErrors, type RobustnessOptions, summariseRobustness } from "../robustness/measure.ts";
+import type { Photographs } from "../storedSource.ts";
 import { ownCorruptions } from "./policies.ts";
 import type { Budget, ComparedPolicy, Run } from "./runs.ts";
 
 /** Test images that can be had once: a second look would let the test choose. */
 export class TestSet {
-  #load: (() => Promise<LabelledImages>) | null;
+  #load: (() => Promise<Photographs>) | null;
 
-  constructor(load: () => Promise<LabelledImages>) {
+  constructor(load: () => Promise<Photographs>) {
     this.#load = load;
   }
 
   /** The images. Throws a GraphError the second time. */
-  open(): Promise<LabelledImages> {
+  open(): Promise<Photographs> {
     const load = this.#load;
     if (!load) throw new GraphError("the test images were read before; measure everything in one go");
     this.#load = null;
@@ -64,16 +65,16 @@ async function loadRun(device: Device, run: Run): Promise<Classifier> {
 async function testRun(
   device: Device,
   run: Run,
-  images: LabelledImages,
-  robustness: RobustnessOptions | null,
+  images: Photographs,
+  robustness: { readonly options: RobustnessOptions; readonly images: LabelledImages } | null,
 ): Promise<TestedRun> {
   const classifier = await loadRun(device, run);
   try {
-    const logits = await predictAll(classifier, pixelSource(images));
-    const classes = images.classNames.length;
+    const logits = await predictAll(classifier, images);
+    const classes = classifier.classes as number;
     const right = correctAnswers(logits, images.labels, classes);
     const named = [{ name: run.policy, classifier }];
-    const errors = robustness && (await measureErrors(device, named, images, robustness))[0];
+    const errors = robustness && (await measureErrors(device, named, robustness.images, robustness.options))[0];
     return { run, right, errors, ...lossAndAccuracy(logits, images.labels, classes) };
   } finally {
     await classifier.dispose();
@@ -150,11 +151,13 @@ export async function testRuns(
 ): Promise<ComparisonResult> {
   const chosen = chooseByValidation(compared, runs);
   const images = await testSet.open();
+  const measured = robustness && { options: robustness, images: await heldImages(images, []) };
   const tested: TestedRun[] = [];
   for (const run of runs) {
     onRun(tested.length, run);
-    tested.push(await testRun(device, run, images, robustness));
+    tested.push(await testRun(device, run, images, measured));
   }
+  await images.close();
   const groups = compared.map(({ name }) => tested.filter(({ run }) => run.policy === name));
   const policies = compared.map((each, index) => policyResult(each, groups[index], groups[0]));
   const names = compared.map(({ name }) => name);

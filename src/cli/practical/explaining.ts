@@ -1,4 +1,3 @@
-import { batchPixels } from "../../data/datasets.ts";
 import type { Classifier } from "../../nn/classifier.ts";
 import { argmaxOfRow } from "../../nn/metrics.ts";
 import type { ExplainedImage, Mistake, RgbImage } from "../../report/types.ts";
@@ -110,7 +109,7 @@ class Explainer {
     const { height, width } = this.material.test;
     const predicted = this.predictions.predicted[index];
     const { values, heatmap, overlay, status } = await this.#gradCam(index, predicted);
-    const pixels = batchPixels(this.material.test, [index]);
+    const pixels = await this.material.test.pixels(index);
     const origin = baselinePixels(baseline, [height, width], this.classifier.preprocessing);
     const { attribution, completenessGap } = await this.gradients.explain(pixels, origin, predicted);
     const mask = this.#mask(index);
@@ -119,7 +118,7 @@ class Explainer {
     );
     return {
       ...this.#caption(index),
-      image: imageOf(this.material.test, index),
+      image: await imageOf(this.material.test, index),
       predictedProbability: this.#probability(index, predicted),
       gradcam: { heatmap, overlay, status, ...(mask && status === "ok" ? maskFigures(values, mask) : {}) },
       integratedGradients: {
@@ -139,7 +138,7 @@ class Explainer {
     const forActual = await this.#gradCam(index, this.material.test.labels[index]);
     return {
       ...this.#caption(index),
-      image: imageOf(this.material.test, index),
+      image: await imageOf(this.material.test, index),
       probability: this.#probability(index, predicted),
       gradcamPredicted: forPredicted.overlay,
       gradcamActual: forActual.overlay,
@@ -170,14 +169,14 @@ class Explainer {
   async #gradCam(index: number, label: number): Promise<GradCamOfImage> {
     const { test } = this.material;
     const { heatmaps, status, height, width } = await this.gradCam.explain(
-      batchPixels(test, [index]),
+      await test.pixels(index),
       Int32Array.of(label),
     );
     const heat = { values: heatmaps, height, width };
     return {
       values: upsampleHeatmap(heat, test.height, test.width),
       heatmap: renderHeatmap(heat, { height: test.height, width: test.width }),
-      overlay: renderOverlay(imageOf(test, index), heat),
+      overlay: renderOverlay(await imageOf(test, index), heat),
       status: status[0],
     };
   }

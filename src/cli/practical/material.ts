@@ -1,18 +1,28 @@
 /** What the practical works on: photographs from class folders, or `petals`, drawn here. */
-import { type LabelledImages, selectImages } from "../../data/datasets.ts";
+import type { LabelledImages } from "../../data/datasets.ts";
+import { type Image, toImage } from "../../data/images.ts";
 import type { ImageDataset, PartName } from "../../data/loaders.ts";
 import type { BrokenImage } from "../../data/loadImages.node.ts";
 import { petalsDataset } from "../../data/petals.ts";
 import { stratifiedSplit } from "../../data/splits.ts";
-import { cutPart, type DataChoice, type DecodeOptions, loadPart, openChoice, type Part } from "../dataset.ts";
+import {
+  cutPart,
+  type DataChoice,
+  type DecodeOptions,
+  openChoice,
+  openPart,
+  type Part,
+  pixelSource,
+} from "../dataset.ts";
+import type { Photographs } from "../storedSource.ts";
 import type { Terminal } from "../terminal.ts";
 
 export interface Material {
   readonly name: string;
   readonly classNames: readonly string[];
-  readonly train: LabelledImages;
-  readonly validation: LabelledImages;
-  readonly test: LabelledImages;
+  readonly train: Photographs;
+  readonly validation: Photographs;
+  readonly test: Photographs;
   /** [N, H, W], 255 on the flower, for each test image; only where it is known. */
   readonly testMasks?: Uint8Array;
   readonly broken: readonly BrokenImage[];
@@ -37,15 +47,18 @@ export function drawPetals(seed: number, terminal: Terminal): Material {
     onImage: () => progress.update(++drawn),
   });
   progress.finish();
-  const part = ({ names, labels, pixels }: (typeof parts)["train"]): LabelledImages => ({
-    classNames,
-    names,
-    labels,
-    ids: names.map((_, index) => index),
-    height: size,
-    width: size,
-    pixels,
-  });
+  const part = ({ names, labels, pixels }: (typeof parts)["train"]): Photographs => {
+    const images: LabelledImages = {
+      classNames: [...classNames],
+      names,
+      labels,
+      ids: names.map((_, index) => index),
+      height: size,
+      width: size,
+      pixels,
+    };
+    return pixelSource(images);
+  };
   return {
     name: "petals, drawn by the program",
     classNames,
@@ -69,7 +82,7 @@ export async function loadPhotographs(
 ): Promise<Material> {
   const dataset = await openChoice(choice);
   const parts = chooseParts(dataset, choice.seed);
-  const load = (name: PartName) => loadPart(parts[name], options, terminal, `reading ${name} photographs`);
+  const load = (name: PartName) => openPart(parts[name], options, terminal, `reading ${name} photographs`);
   const [train, validation, test] = [await load("train"), await load("validation"), await load("test")];
   return {
     name: choice.data,
@@ -110,10 +123,5 @@ function splitBySeed(dataset: ImageDataset, seed: number): Readonly<Record<PartN
 }
 
 /** One image of a part as bytes. */
-export function imageOf(
-  images: LabelledImages,
-  index: number,
-): { height: number; width: number; data: Uint8Array<ArrayBuffer> } {
-  const { height, width, pixels } = selectImages(images, [index]);
-  return { height, width, data: Uint8Array.from(pixels, Math.round) };
-}
+export const imageOf = async (images: Photographs, index: number): Promise<Image> =>
+  toImage(await images.pixels(index), images);

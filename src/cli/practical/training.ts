@@ -6,7 +6,6 @@ import { trainNetwork } from "../../nn/networkTraining.ts";
 import { cosineSchedule } from "../../nn/optimisers.ts";
 import { smallCnnChannels } from "../../nn/smallCnn.ts";
 import type { TrainingOutcome, TrainingProgress } from "../../nn/trainingLoop.ts";
-import { pixelSource } from "../dataset.ts";
 import { policySource, trainHeadOnBackbone, withTrainedHead } from "../headOnBackbone.ts";
 import { summarisePolicy } from "../policy.ts";
 import type { Terminal } from "../terminal.ts";
@@ -62,10 +61,10 @@ export async function trainSmallCnn(
   );
   const preprocessing = { name: "x/127.5 - 1", scale: 1 / 127.5, offset: -1, resize: "tf" } as const;
   const classifier = createClassifier(device, { architecture, preprocessing, classNames, tensors });
-  const { onProgress, finish } = progressOf(terminal, "training smallCnn", settings.epochs, train.labels.length);
+  const { onProgress, finish } = progressOf(terminal, "training smallCnn", settings.epochs, train.count);
   const data = {
-    train: policySource(pixelSource(train), settings, architecture.inputSize),
-    validation: pixelSource(validation),
+    train: policySource(train, settings, architecture.inputSize),
+    validation,
   };
   const outcome = await trainNetwork(classifier, data, { ...settings, schedule: cosineSchedule, onProgress });
   finish(outcome.best.valAccuracy);
@@ -90,10 +89,8 @@ export async function trainFrozenBackbone(
   settings: TrainingSettings,
   terminal: Terminal,
 ): Promise<TrainedClassifier> {
-  const { classNames, train, validation } = material;
-  const sources = { classNames, train: pixelSource(train), validation: pixelSource(validation) };
-  const head = await trainHeadOnBackbone(device, description, sources, settings, terminal);
-  const classifier = withTrainedHead(device, description, head, classNames);
+  const head = await trainHeadOnBackbone(device, description, material, settings, terminal);
+  const classifier = withTrainedHead(device, description, head, material.classNames);
   const { epochs, batch, learningRate } = settings;
   const recipe = {
     network: "MobileNetV2 frozen, dense head trained",

@@ -19,9 +19,10 @@ export const photometricCodes = {
   greyscale: 5,
   posterise: 6,
   solarise: 7,
-  value: 8,
-  chroma: 9,
-  chromaShift: 10,
+  saturationHsv: 8,
+  value: 9,
+  chroma: 10,
+  chromaShift: 11,
 } as const;
 export type PhotometricStep = keyof typeof photometricCodes;
 
@@ -94,6 +95,11 @@ export function photometricStep(rgb: Colour, code: number, amount: number, about
     }
     case photometricCodes.solarise:
       return each(rgb, (value) => (value >= amount ? 255 - value : value));
+    case photometricCodes.saturationHsv: {
+      if (rgb.some(Number.isNaN)) return rgb;
+      const highest = Math.max(...rgb);
+      return each(rgb, (value) => highest - (highest - value) * amount);
+    }
     case photometricCodes.value:
       return shiftValue(rgb, amount);
     case photometricCodes.chroma:
@@ -119,7 +125,7 @@ function infer([x, program, means]: readonly TensorType[]): TensorType[] {
 }
 
 /** The codes that programs may have, as bits; all when nothing is said. */
-const codesOf = ({ codes }: Attributes): number => (codes as number | undefined) ?? 2047;
+const codesOf = ({ codes }: Attributes): number => (codes as number | undefined) ?? 4095;
 
 const defineWith = (name: string, arity: 2 | 3, entryPoint: string) =>
   defineOp(name, {
@@ -178,6 +184,7 @@ const cases: OpCase[] = [
   { scale: 0.1, offset: 8.5 },
   { scale: 0.1, offset: 9.5 },
   { scale: 0.1, offset: 10.5 },
+  { scale: 0.1, offset: 11.5 },
 ].map((values) => ({
   inputs: [
     { shape: [5, 3, 4, 3], scale: 60, offset: 128 },

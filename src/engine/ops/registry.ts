@@ -20,6 +20,7 @@ import * as pixelate from "./pixelate.ts";
 import * as pool from "./pool.ts";
 import * as randomPixels from "./randomPixels.ts";
 import * as reduce from "./reduce.ts";
+import * as resample from "./resample.ts";
 import * as reshape from "./reshape.ts";
 import * as resize from "./resize.ts";
 import * as softmax from "./softmax.ts";
@@ -160,6 +161,7 @@ export const registry: readonly OpEntry[] = [
   { op: pool.maxPool2dGradientOp, reference: pool.maxPool2dGradientReference, cases: pool.maxPool2dGradientCases },
   { op: extremes.argMaxOp, reference: extremes.argMaxReference, cases: extremes.argMaxCases },
   { op: extremes.maxReduceOp, reference: extremes.maxReduceReference, cases: extremes.maxReduceCases },
+  { op: resample.resampleOp, reference: resample.resampleReference, cases: resample.resampleCases },
   { op: resize.resizeBilinearOp, reference: resize.resizeBilinearReference, cases: resize.resizeBilinearCases },
   {
     op: resize.resizeBilinearTransposedOp,
