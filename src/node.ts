@@ -11,6 +11,7 @@ import { bytesOf, type FileSource } from "./interop/decode.ts";
 import { createClassifier } from "./nn/classifier.ts";
 import { loadModel, loadWeights } from "./nn/formats/files.node.ts";
 
+export { jpegRoundTrip } from "./data/corruptions/jpeg.node.ts";
 export { readFitted, readImage } from "./data/decode.node.ts";
 export { loadDataset } from "./data/folders.node.ts";
 export { encodePng } from "./data/png.node.ts";

@@ -7,6 +7,8 @@ export interface ClassScore {
   readonly precision: number | null;
   /** Of the images of this class, the share predicted as it. */
   readonly recall: number | null;
+  /** The harmonic mean of both, 2·right / (predicted + support); null where neither is defined. */
+  readonly f1: number | null;
   /** Images of this class. */
   readonly support: number;
 }
@@ -51,7 +53,8 @@ function crossEntropyOfRow(logits: ArrayLike<number>, row: number, columns: numb
   return Math.log(total) - (logits[start + label] - largest);
 }
 
-function checkLogits(logits: ArrayLike<number>, labels: ArrayLike<number>, classes: number): void {
+/** Throws as `evaluateLogits`. */
+export function checkLogits(logits: ArrayLike<number>, labels: ArrayLike<number>, classes: number): void {
   if (labels.length === 0)
     throw new DataError("expected at least one image to evaluate, found none; choose other data");
   if (logits.length !== labels.length * classes)
@@ -105,7 +108,13 @@ export function evaluateLogits(
     const support = confusion[index].reduce((sum, count) => sum + count, 0);
     const predicted = confusion.reduce((sum, row) => sum + row[index], 0);
     const right = confusion[index][index];
-    return { name, precision: share(right, predicted), recall: share(right, support), support };
+    return {
+      name,
+      precision: share(right, predicted),
+      recall: share(right, support),
+      f1: share(2 * right, predicted + support),
+      support,
+    };
   });
   return { count: labels.length, accuracy, loss, perClass, confusion };
 }

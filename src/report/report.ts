@@ -1,6 +1,7 @@
 import { checkReportData } from "./check.ts";
 import { figuresId, reportFigures } from "./figures.ts";
-import { html, markup, scriptJson } from "./html.ts";
+import { html, markup } from "./html.ts";
+import { renderPage } from "./page.ts";
 import { dataSection } from "./sections/data.ts";
 import { evaluationSection } from "./sections/evaluation.ts";
 import { explanationsSection } from "./sections/explanations.ts";
@@ -9,7 +10,6 @@ import { headlineSection } from "./sections/headline.ts";
 import { historySection } from "./sections/history.ts";
 import { mistakesSection } from "./sections/mistakes.ts";
 import { settingsSection } from "./sections/settings.ts";
-import { style } from "./style.ts";
 import type { EncodePng, ReportData } from "./types.ts";
 
 const contents = [
@@ -38,25 +38,11 @@ export function renderReport(report: ReportData, encodePng: EncodePng): string {
     mistakesSection(report, encodePng),
     settingsSection(report),
   ];
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${report.title}</title>
-<style>${markup(style)}</style>
-</head>
-<body>
-<main>
-${headlineSection(report)}
-<nav aria-label="Contents"><ul>${contents.map(([id, name]) => html`<li><a href="#${id}">${name}</a></li>`)}</ul></nav>
-${sections}
-</main>
-<script type="application/json" id="${figuresId}">
-${scriptJson(reportFigures(report))}
-</script>
-</body>
-</html>
-`.text;
+  const navigation = html`<nav aria-label="Contents"><ul>${contents.map(([id, name]) => html`<li><a href="#${id}">${name}</a></li>`)}</ul></nav>`;
+  return renderPage({
+    title: report.title,
+    header: headlineSection(report),
+    body: [navigation, markup("\n"), ...sections],
+    figures: { id: figuresId, value: reportFigures(report) },
+  });
 }

@@ -4,11 +4,13 @@ export const style = `
   color-scheme: light dark;
   --page: #fbfbfa; --surface: #ffffff; --ink: #1b1d20; --ink-soft: #5d636b; --rule: #e5e5e1; --rule-strong: #b9bab5;
   --train: #2e6793; --validation: #c2491d; --right: #2e6793; --wrong: #c2491d; --on-strong: #ffffff;
+  --series-0: #5d636b; --series-1: #c2491d; --series-2: #2e6793; --series-3: #2f7d4f; --series-4: #8a4fa3; --series-5: #a5740b;
 }
 @media screen and (prefers-color-scheme: dark) {
   :root {
     --page: #131517; --surface: #1b1e21; --ink: #e8e8e5; --ink-soft: #a2a8af; --rule: #2b2f33; --rule-strong: #596069;
     --train: #7db3dd; --validation: #f08a5b; --right: #7db3dd; --wrong: #f08a5b; --on-strong: #101214;
+    --series-0: #a2a8af; --series-1: #f08a5b; --series-2: #7db3dd; --series-3: #6fc596; --series-4: #c99be0; --series-5: #e0b04f;
   }
 }
 * { box-sizing: border-box; }
@@ -58,6 +60,10 @@ nav ul { list-style: none; display: flex; flex-wrap: wrap; gap: 6px 22px; margin
 .key::before { content: ""; position: absolute; left: 0; top: 0.68em; width: 18px; border-top: 2px solid var(--validation); }
 .key.train::before { border-color: var(--train); border-top-style: dashed; }
 .key.bar::before { top: 0.36em; height: 0.8em; border: 0; border-radius: 2px; background: var(--train); }
+.key.series::before { border-top-width: 3px; border-color: var(--series); }
+.wide { max-width: none; margin: 26px 0 32px; }
+.wide > figcaption { font-weight: 600; margin-bottom: 10px; }
+.key.gap::before { top: 0.36em; height: 0.8em; border: 1px solid var(--validation); border-radius: 2px; background: color-mix(in oklab, var(--validation) 25%, transparent); }
 .key.diamond::before { width: 9px; height: 9px; top: 0.5em; left: 6px; border: 0; background: var(--validation); transform: rotate(45deg); }
 .legend-item { display: inline-flex; flex-wrap: wrap; gap: 2px 14px; margin-right: 22px; }
 .colour-bar { display: inline-flex; align-items: center; gap: 8px; }

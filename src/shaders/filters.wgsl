@@ -2,7 +2,8 @@
 // whole-number division is slow where a CPU does the work.
 //   line:      y[n, p, c] = Σ_k weights[n, k] · x[n, p + (k − r)·direction, c]     taps = 2r + 1 along rows or columns
 //   sharpen:   y = clip(x + a[n]·(x − s)),  s = (Σ of the 3 × 3 neighbours + 4·x) / 13     a = 0 nothing, −1 smooth, 1 sharp
-// A Gaussian blur is two lines. Bytes: 8 per element. FLOPs: line 2 per tap, sharpen 14.
+//   square:    y[n, i, j, c] = Σ_kl weights[n, k, l] · x[n, i + k − r, j + l − r, c]     taps = 2r + 1 along each side
+// A Gaussian blur is two lines, a defocus one square. Bytes: 8 per element. FLOPs: line 2 per tap, square 2 per tap², sharpen 14.
 
 struct Params {
   samples: u32, height: u32, width: u32, channels: u32,
@@ -42,6 +43,25 @@ fn line(@builtin(global_invocation_id) id: vec3u) {
       let place = vec2i(i32(id.y), i32(id.x)) + (k - radius) * direction;
       // A pixel without weight is left out, so that its NaN or infinity stays where it is. Bits tell: a NaN compares as it likes.
       if ((bitcast<u32>(weight) << 1u) != 0u) { total += weight * x[startOf(id.z, place.x, place.y) + c]; }
+    }
+    y[at + c] = total;
+  }
+}
+
+@compute @workgroup_size(COLUMNS, ROWS)
+fn square(@builtin(global_invocation_id) id: vec3u) {
+  if (isOutside(id)) { return; }
+  let at = startOf(id.z, i32(id.y), i32(id.x));
+  let radius = i32(params.taps / 2u);
+  for (var c = 0u; c < params.channels; c++) {
+    var next = id.z * params.taps * params.taps;
+    var total = 0.0;
+    for (var down = -radius; down <= radius; down++) {
+      for (var right = -radius; right <= radius; right++) {
+        let weight = weights[next];
+        if ((bitcast<u32>(weight) << 1u) != 0u) { total += weight * x[startOf(id.z, i32(id.y) + down, i32(id.x) + right) + c]; }
+        next++;
+      }
     }
     y[at + c] = total;
   }

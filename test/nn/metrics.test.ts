@@ -21,9 +21,9 @@ describe("metrics", () => {
       [0, 0, 0],
     ]);
     expect(perClass).toEqual([
-      { name: "a", precision: 0.5, recall: 0.5, support: 2 },
-      { name: "b", precision: 0.5, recall: 0.5, support: 2 },
-      { name: "c", precision: null, recall: null, support: 0 },
+      { name: "a", precision: 0.5, recall: 0.5, f1: 0.5, support: 2 },
+      { name: "b", precision: 0.5, recall: 0.5, f1: 0.5, support: 2 },
+      { name: "c", precision: null, recall: null, f1: null, support: 0 },
     ]);
   });
 

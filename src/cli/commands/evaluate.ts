@@ -1,22 +1,12 @@
-import type { ImageDataset, PartName } from "../../data/loaders.ts";
-import { DataError, UsageError } from "../../engine/errors.ts";
+import type { PartName } from "../../data/loaders.ts";
 import { createClassifier } from "../../nn/classifier.ts";
 import { loadModel } from "../../nn/formats/files.node.ts";
-import type { ModelManifest } from "../../nn/formats/manifest.ts";
 import { type Evaluation, evaluateLogits } from "../../nn/metrics.ts";
 import { predictAll } from "../../nn/prediction.ts";
 import { type CommandContext, columns, defineCommand } from "../command.ts";
-import {
-  alignClasses,
-  type DataChoice,
-  dataOptions,
-  namedPart,
-  openChoice,
-  openPart,
-  type Part,
-  wholePart,
-} from "../dataset.ts";
+import { dataOptions, openPart } from "../dataset.ts";
 import { withDevice } from "../device.ts";
+import { choosePart } from "../evaluationPart.ts";
 
 export const command = defineCommand({
   name: "evaluate",
@@ -59,37 +49,6 @@ export const command = defineCommand({
     });
   },
 });
-
-interface Choice extends Omit<DataChoice, "seed"> {
-  readonly part?: PartName;
-}
-
-/** The images to measure on, labelled in the model's order of classes. */
-async function choosePart(manifest: ModelManifest, { part, ...choice }: Choice): Promise<Part> {
-  const dataset = await openChoice({ ...choice, seed: manifest.seed });
-  return alignClasses(selectPart(dataset, manifest.splits, part), manifest.classNames, choice.split ?? choice.data);
-}
-
-/**
- * Without parts of its own and without `--part`, the whole data set; else the part that the data set names, or, where it names
- * none for validation, that of the model's training. The test part is only read when it is asked for.
- */
-function selectPart(dataset: ImageDataset, splits: ModelManifest["splits"], part: PartName | undefined): Part {
-  const { parts } = dataset;
-  if (!parts && part === undefined) return wholePart(dataset);
-  const name = part ?? "validation";
-  const isCut = parts !== undefined && parts.validation === undefined && name !== "test";
-  const indices = isCut ? undefined : parts?.[name];
-  const names = splits?.[name];
-  if (indices === undefined && names === undefined)
-    throw new UsageError(
-      "--part needs the split that the model was trained with, but it names none; give --split FILE",
-    );
-  const chosen = indices ? { dataset, indices } : namedPart(dataset, names as readonly string[]);
-  if (chosen.indices.length === 0)
-    throw new DataError(`expected photographs in the part "${name}", found none; choose another --part`);
-  return chosen;
-}
 
 function tell(context: CommandContext, { accuracy, loss, perClass, count }: Evaluation): void {
   const share = (value: number | null) => (value === null ? "none" : value.toFixed(4));

@@ -46,7 +46,7 @@ export function testPredictions(logits: Float32Array, classes: number): TestPred
 }
 
 /** Images to explain, one class after the other in the order of the test part, so that every class is seen. */
-function chooseImages(labels: Int32Array, classes: number, count: number): number[] {
+export function chooseImages(labels: Int32Array, classes: number, count: number): number[] {
   const byClass = Array.from({ length: classes }, (_, label) =>
     [...labels.keys()].filter((index) => labels[index] === label),
   );

@@ -94,7 +94,8 @@ export async function loadPhotographs(
   };
 }
 
-function chooseParts(dataset: ImageDataset, seed: number): Readonly<Record<PartName, Part>> {
+/** The images of each part: official ones, else cut from the seed; none is read yet. */
+export function chooseParts(dataset: ImageDataset, seed: number): Readonly<Record<PartName, Part>> {
   const { parts } = dataset;
   const has = (name: PartName): boolean => (parts?.[name]?.length ?? 0) > 0;
   const official = (name: PartName): Part => ({ dataset, indices: parts?.[name] ?? [] });

@@ -20,6 +20,9 @@ export interface TrainingSettings {
   readonly policy: Policy | null;
 }
 
+/** What training reads: never the test images. */
+export type TrainingMaterial = Pick<Material, "classNames" | "train" | "validation">;
+
 export interface TrainedClassifier {
   readonly classifier: Classifier;
   readonly outcome: TrainingOutcome;
@@ -40,7 +43,7 @@ const progressOf = (terminal: Terminal, label: string, epochs: number, total: nu
 /** Trains `smallCnn` from scratch on the material's pixels: Adam with a cosine schedule, all layers. */
 export async function trainSmallCnn(
   device: Device,
-  material: Material,
+  material: TrainingMaterial,
   settings: TrainingSettings,
   terminal: Terminal,
 ): Promise<TrainedClassifier> {
@@ -82,7 +85,7 @@ export async function trainSmallCnn(
 export async function trainFrozenBackbone(
   device: Device,
   description: ClassifierDescription,
-  material: Material,
+  material: TrainingMaterial,
   settings: TrainingSettings,
   terminal: Terminal,
 ): Promise<TrainedClassifier> {

@@ -19,7 +19,9 @@ import * as matmul from "./matmul.ts";
 import * as mix from "./mix.ts";
 import * as nonFinite from "./nonFinite.ts";
 import * as photometric from "./photometric.ts";
+import * as pixelate from "./pixelate.ts";
 import * as pool from "./pool.ts";
+import * as randomPixels from "./randomPixels.ts";
 import * as reduce from "./reduce.ts";
 import * as resample from "./resample.ts";
 import * as reshape from "./reshape.ts";
@@ -173,6 +175,8 @@ export const registry: readonly OpEntry[] = [
     cases: resize.resizeBilinearCases,
   },
   { op: affine.affineWarpOp, reference: affine.affineWarpReference, cases: affine.affineWarpCases },
+  { op: affine.warpAverageOp, reference: affine.warpAverageReference, cases: affine.warpAverageCases },
+  { op: affine.displaceOp, reference: affine.displaceReference, cases: affine.displaceCases },
   {
     op: photometric.photometricOp,
     reference: photometric.photometricReference,
@@ -192,11 +196,33 @@ export const registry: readonly OpEntry[] = [
   { op: histogram.lookUpOp, reference: histogram.lookUpReference, cases: histogram.lookUpCases },
   { op: filters.filterRowsOp, reference: filters.filterRowsReference, cases: filters.filterLineCases },
   { op: filters.filterColumnsOp, reference: filters.filterColumnsReference, cases: filters.filterLineCases },
+  { op: filters.filterSquareOp, reference: filters.filterSquareReference, cases: filters.filterSquareCases },
   { op: filters.sharpenOp, reference: filters.sharpenReference, cases: filters.sharpenCases },
   { op: erase.eraseOp, reference: erase.eraseReference, cases: erase.eraseCases },
   { op: erase.noiseOp, reference: erase.noiseReference, cases: erase.noiseCases },
   { op: dropout.dropoutOp, reference: dropout.dropoutReference, cases: dropout.dropoutCases },
   { op: clip.clipFactorOp, reference: clip.clipFactorReference, cases: clip.clipFactorCases },
+  { op: pixelate.pixelateOp, reference: pixelate.pixelateReference, cases: pixelate.pixelateCases },
+  {
+    op: randomPixels.shotNoiseOp,
+    reference: randomPixels.shotNoiseReference,
+    cases: randomPixels.shotNoiseCases,
+  },
+  {
+    op: randomPixels.impulseNoiseOp,
+    reference: randomPixels.impulseNoiseReference,
+    cases: randomPixels.impulseNoiseCases,
+  },
+  {
+    op: randomPixels.uniformFieldOp,
+    reference: randomPixels.uniformFieldReference,
+    cases: randomPixels.fieldCases,
+  },
+  {
+    op: randomPixels.normalFieldOp,
+    reference: randomPixels.normalFieldReference,
+    cases: randomPixels.fieldCases,
+  },
   { op: mix.mixUpOp, reference: mix.mixUpReference, cases: mix.mixUpCases },
   { op: mix.cutMixOp, reference: mix.cutMixReference, cases: mix.cutMixCases },
 ];

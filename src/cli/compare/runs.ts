@@ -1,0 +1,123 @@
+/** The trainings of a comparison: each policy with each seed, all with one budget; a finished one is kept and not repeated. */
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Policy } from "../../data/augment/policy.ts";
+import type { Device } from "../../engine/device.ts";
+import { DataError, FileError } from "../../engine/errors.ts";
+import type { ClassifierDescription } from "../../nn/classifier.ts";
+import { saveModel, writeAtomically } from "../../nn/formats/files.node.ts";
+import type { BestEpoch, EpochRecord } from "../../nn/history.ts";
+import { savedPolicy } from "../policy.ts";
+import { type TrainingMaterial, trainFrozenBackbone, trainSmallCnn } from "../practical/training.ts";
+import type { Terminal } from "../terminal.ts";
+
+/** What all runs share. Plain data: a comparison goes on only with the very same. */
+export interface Budget {
+  readonly data: string;
+  readonly root: string | null;
+  readonly split: string | null;
+  /** SHA-256 of the backbone; null for smallCnn from scratch. */
+  readonly weights: string | null;
+  readonly size: number;
+  readonly resize: "tf" | "aspect";
+  readonly epochs: number;
+  readonly batch: number;
+  readonly learningRate: number;
+  /** Decides drawings and splits; the seed of the first training. */
+  readonly seed: number;
+}
+
+export interface ComparedPolicy {
+  readonly name: string;
+  readonly policy: Policy | null;
+}
+
+export interface Run {
+  readonly policy: string;
+  readonly seed: number;
+  readonly best: BestEpoch;
+  readonly history: readonly EpochRecord[];
+  /** The folder of the model. */
+  readonly model: string;
+}
+
+/** The folder name of a policy: that of a file may hold anything. */
+const folderName = (name: string): string => name.replace(/[^A-Za-z0-9_-]+/g, "_");
+
+const readJson = async (path: string): Promise<Record<string, unknown> | null> => {
+  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return null;
+    throw error;
+  });
+  if (text === null) return null;
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new FileError(`${path}: expected JSON, found other text; remove it or choose another --out`, { cause });
+  }
+};
+
+/** The record of a file if it was made with these settings, null if there is none. Throws a DataError if they differ. */
+export async function keptRecord(path: string, settings: object): Promise<Record<string, unknown> | null> {
+  const kept = await readJson(path);
+  if (kept && JSON.stringify(kept.settings) !== JSON.stringify(settings))
+    throw new DataError(`${path}: expected a comparison with these settings, found others; choose another --out`);
+  return kept;
+}
+
+export interface RunPlace {
+  readonly folder: string;
+  readonly budget: Budget;
+  readonly compared: ComparedPolicy;
+  readonly seed: number;
+}
+
+const settingsOf = ({ budget, compared, seed }: RunPlace): object => ({
+  ...budget,
+  policy: savedPolicy(compared.policy),
+  trainingSeed: seed,
+});
+
+const recordPath = ({ folder, compared, seed }: RunPlace): string =>
+  join(folder, "runs", `${folderName(compared.name)}-${seed}`, "run.json");
+
+/** A training that an earlier call finished. Throws a DataError if it was made with other settings. */
+export async function finishedRun(place: RunPlace): Promise<Run | null> {
+  const record = await keptRecord(recordPath(place), settingsOf(place));
+  return record as unknown as Run | null;
+}
+
+export interface RunMaterial {
+  readonly material: TrainingMaterial;
+  /** The backbone; null trains smallCnn from scratch. */
+  readonly description: ClassifierDescription | null;
+}
+
+/** Trains one policy with one seed and keeps model and history. The record is written last, so that it stands for a whole run. */
+export async function trainRun(
+  device: Device,
+  place: RunPlace,
+  { material, description }: RunMaterial,
+  terminal: Terminal,
+): Promise<Run> {
+  const { budget, compared, seed } = place;
+  const settings = { ...budget, seed, policy: compared.policy };
+  terminal.line(`policy ${compared.name}, seed ${seed}`);
+  const { classifier, outcome, recipe } = description
+    ? await trainFrozenBackbone(device, description, material, settings, terminal)
+    : await trainSmallCnn(device, material, settings, terminal);
+  const folder = join(recordPath(place), "..");
+  const model = join(folder, "model");
+  await mkdir(folder, { recursive: true });
+  const { train, validation } = material;
+  const manifest = classifier.manifest({
+    seed: budget.seed,
+    splits: { train: train.names, validation: validation.names, test: [] },
+    training: { ...recipe, policy: savedPolicy(compared.policy), trainingSeed: seed, best: outcome.best },
+  });
+  await saveModel(model, { manifest, tensors: await classifier.tensors() });
+  await classifier.dispose();
+  const run: Run = { policy: compared.name, seed, best: outcome.best, history: outcome.history, model };
+  await writeAtomically(recordPath(place), `${JSON.stringify({ ...run, settings: settingsOf(place) }, null, 2)}\n`);
+  return run;
+}
