@@ -3,6 +3,9 @@ import { UsageError } from "../engine/errors.ts";
 export const baselineNames = ["black", "grey", "white", "zeros"] as const;
 export type BaselineName = (typeof baselineNames)[number];
 
+/** A named baseline, one made from the image itself (`blur`) or from a seed (`noise`), or pixels [H, W, 3] of 0 to 255 such as a data mean. */
+export type BaselineChoice = BaselineName | "blur" | "noise" | Float32Array;
+
 /**
  * The image without information, as pixels of 0 to 255 [H, W, 3]. `black`, `grey` and `white` are named in pixel space;
  * `zeros` is zero after the model's preprocessing (mid-grey for pixel / 127.5 − 1).
