@@ -74,5 +74,5 @@ export async function explain(
   const count = pixels.length / (height * width * 3);
   const targets = typeof target === "object" && "each" in target ? target.each : new Array(count).fill(target);
   using explainer = await methodNamed(method).create(model, options);
-  return explainer.explain(pixels, targets);
+  return await explainer.explain(pixels, targets);
 }
