@@ -61,6 +61,6 @@ export { ExactCam, exactCamMap } from "./xai/exactCam.ts";
 export type { Explainer, Explanation, MethodOptions, Target } from "./xai/explanation.ts";
 export { GradCam, gradCamMap } from "./xai/gradCam.ts";
 export { IntegratedGradients } from "./xai/integratedGradients.ts";
-export { type ExplainOptions, explain, methodNamed, methodNames } from "./xai/methods.ts";
+export { type ExplainRequest, explain, methodNamed, methodNames } from "./xai/methods.ts";
 export { renderAttribution, renderHeatmap, renderOverlay } from "./xai/overlay.ts";
 export { quadrature, quadratureRules } from "./xai/quadrature.ts";

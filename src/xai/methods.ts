@@ -54,7 +54,7 @@ export function methodNamed(name: string): Method {
   return method;
 }
 
-export interface ExplainOptions extends MethodOptions {
+export interface ExplainRequest extends MethodOptions {
   /** Default `gradcam`. */
   readonly method?: string;
   /** One for all images, or one each. */
@@ -68,7 +68,7 @@ export interface ExplainOptions extends MethodOptions {
 export async function explain(
   model: ExplainableModel,
   pixels: Float32Array,
-  { method = "gradcam", target, ...options }: ExplainOptions,
+  { method = "gradcam", target, ...options }: ExplainRequest,
 ): Promise<Explanation[]> {
   const [height, width] = model.inputSize;
   const count = pixels.length / (height * width * 3);
