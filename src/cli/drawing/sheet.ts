@@ -46,7 +46,7 @@ export function drawSheet(rows: readonly SheetRow[]): Image {
   for (const row of rows) {
     let below = top;
     if (row.title) {
-      write(sheet, row.title, gap, top + gap, 2);
+      write(sheet, row.title, gap, top + gap, scaleFor(row.title, width - 2 * gap));
       below += line + gap;
     }
     const scale = Math.min(...row.cells.map(({ label }) => scaleFor(label, cellWidth)));
