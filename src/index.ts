@@ -6,6 +6,8 @@ export { Augmentation } from "./data/augment/augmentation.ts";
 export { Augmenter } from "./data/augment/augmenter.ts";
 export { invertHeatmap } from "./data/augment/heatmap.ts";
 export { builtInPolicies, PolicyBuilder, parsePolicy, policyToJson } from "./data/augment/policy.ts";
+export { Corrupter } from "./data/corruptions/corrupter.ts";
+export { Corruption, corruptionNames } from "./data/corruptions/corruption.ts";
 export { gradients } from "./engine/autodiff.ts";
 export { type CompileOptions, compile } from "./engine/compile.ts";
 export { Device } from "./engine/device.ts";

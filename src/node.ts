@@ -2,6 +2,7 @@
 import { Device } from "./engine/device.ts";
 import { openGpu } from "./engine/softwareAdapter.node.ts";
 
+export { jpegRoundTrip } from "./data/corruptions/jpeg.node.ts";
 export { readFitted, readImage } from "./data/decode.node.ts";
 export { loadDataset } from "./data/folders.node.ts";
 export { encodePng } from "./data/png.node.ts";

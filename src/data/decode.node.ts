@@ -23,15 +23,36 @@ interface Codec {
   ): { width: number; height: number; data: Uint8ClampedArray } | null;
 }
 
-/** Emscripten's entry: takes overrides of its runtime, gives the decoder once the WebAssembly is instantiated. */
-type CodecFactory = (overrides: Record<string, unknown>) => Promise<Codec>;
+/** Emscripten's entry: takes overrides of its runtime, gives the codec once the WebAssembly is instantiated. */
+type CodecFactory = (overrides: Record<string, unknown>) => Promise<unknown>;
 
 /** The WebAssembly file beside the bundle (`dist/wasm`), or inside the installed package when run from source. */
 function locateWasm(packageName: string, fileName: string): string | URL {
   const bundled = new URL(`./wasm/${fileName}`, import.meta.url);
   if (existsSync(bundled)) return bundled;
-  return createRequire(import.meta.url).resolve(`${packageName}/codec/dec/${fileName}`);
+  const part = fileName.includes("_enc") ? "enc" : "dec";
+  return createRequire(import.meta.url).resolve(`${packageName}/codec/${part}/${fileName}`);
 }
+
+/** The compiled WebAssembly of a codec. */
+export const compileCodec = async (packageName: string, fileName: string): Promise<WebAssembly.Module> =>
+  WebAssembly.compile(await readFile(locateWasm(packageName, fileName)));
+
+/** Starts a codec by the factory that Emscripten wrote for it; `complain` gets what it prints. */
+export const startCodec = (
+  factory: unknown,
+  compiled: WebAssembly.Module,
+  complain: (line: string) => void,
+): Promise<unknown> =>
+  (factory as CodecFactory)({
+    noInitialRun: true,
+    printErr: complain,
+    instantiateWasm: (imports: WebAssembly.Imports, started: (instance: WebAssembly.Instance) => void) => {
+      const instance = new WebAssembly.Instance(compiled, imports);
+      started(instance);
+      return instance.exports;
+    },
+  });
 
 /** One WebAssembly decoder, compiled once, started again after a failure that left it in an unknown state. */
 class WasmDecoder {
@@ -46,17 +67,9 @@ class WasmDecoder {
   ) {}
 
   private async start(): Promise<Codec> {
-    this.compiled ??= readFile(locateWasm(this.packageName, this.fileName)).then((bytes) => WebAssembly.compile(bytes));
+    this.compiled ??= compileCodec(this.packageName, this.fileName);
     const [compiled, factory] = await Promise.all([this.compiled, this.loadFactory()]);
-    return (factory as CodecFactory)({
-      noInitialRun: true,
-      printErr: (line: string) => this.complaints.push(line),
-      instantiateWasm: (imports: WebAssembly.Imports, started: (instance: WebAssembly.Instance) => void) => {
-        const instance = new WebAssembly.Instance(compiled, imports);
-        started(instance);
-        return instance.exports;
-      },
-    });
+    return (await startCodec(factory, compiled, (line) => this.complaints.push(line))) as Codec;
   }
 
   /** RGBA, and what the decoder complained about; `picture` is undefined when it gave up. */

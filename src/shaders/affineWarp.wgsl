@@ -4,6 +4,10 @@
 //   reflect   d c b a | a b c d | d c b a     wrap   a b c d | a b c d | a b c d     nearest   a a a a | a b c d | d d d d
 //   constant  is not folded: pixels outside count as `fillValue`, also as neighbours of pixels inside.
 // A position without a finite value, or beyond 2^24 pixels, gives `fillValue`. One invocation per output pixel, all channels.
+//   warp      one matrix per image
+//   average   Σ_k w_k · warp_k(x) over a path of `steps` matrices per image, nine numbers each, the last the weight w_k:
+//             translations give motion blur, zooms zoom blur. A matrix of weight 0 is left out.
+//   displace  u = ox + d[n, oy, ox, 0],  v = oy + d[n, oy, ox, 1]: `matrix` holds the displacement d, in pixels
 // Bytes at least: both tensors once. FLOPs: 20 per pixel and 8 per element.
 
 struct Params {
@@ -11,6 +15,7 @@ struct Params {
   height: u32, width: u32,
   outHeight: u32, outWidth: u32,
   fillValue: f32,
+  steps: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -119,4 +124,47 @@ fn warp(@builtin(global_invocation_id) id: vec3u) {
     let second = interpolate(valueAt(lowerLeft, c), valueAt(lowerRight, c), across);
     y[to + c] = interpolate(first, second, down);
   }
+}
+
+// One channel at a position, bilinear.
+fn sampled(image: u32, u: f32, v: f32, c: u32) -> f32 {
+  if (!isUsable(u) || !isUsable(v)) { return params.fillValue; }
+  let column = folded(u, params.width);
+  let row = folded(v, params.height);
+  let left = i32(floor(column));
+  let above = i32(floor(row));
+  let across = column - floor(column);
+  let first = interpolate(valueAt(tap(image, above, left), c), valueAt(tap(image, above, left + 1), c), across);
+  let second = interpolate(valueAt(tap(image, above + 1, left), c), valueAt(tap(image, above + 1, left + 1), c), across);
+  return interpolate(first, second, row - floor(row));
+}
+
+@compute @workgroup_size(COLUMNS, ROWS)
+fn average(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x >= params.outWidth || id.y >= params.outHeight || id.z >= params.samples) { return; }
+  let to = ((id.z * params.outHeight + id.y) * params.outWidth + id.x) * CHANNELS;
+  let ox = f32(id.x);
+  let oy = f32(id.y);
+  for (var c = 0u; c < CHANNELS; c++) {
+    var total = 0.0;
+    for (var k = 0u; k < params.steps; k++) {
+      let m = 9u * (id.z * params.steps + k);
+      let weight = matrix[m + 8u];
+      if ((bitcast<u32>(weight) << 1u) == 0u) { continue; }
+      let divisor = matrix[m + 6u] * ox + matrix[m + 7u] * oy + 1.0;
+      let u = (matrix[m] * ox + matrix[m + 1u] * oy + matrix[m + 2u]) / divisor;
+      let v = (matrix[m + 3u] * ox + matrix[m + 4u] * oy + matrix[m + 5u]) / divisor;
+      if (divisor == 0.0) { total += weight * params.fillValue; } else { total += weight * sampled(id.z, u, v, c); }
+    }
+    y[to + c] = total;
+  }
+}
+
+@compute @workgroup_size(COLUMNS, ROWS)
+fn displace(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x >= params.outWidth || id.y >= params.outHeight || id.z >= params.samples) { return; }
+  let pixel = (id.z * params.outHeight + id.y) * params.outWidth + id.x;
+  let u = f32(id.x) + matrix[2u * pixel];
+  let v = f32(id.y) + matrix[2u * pixel + 1u];
+  for (var c = 0u; c < CHANNELS; c++) { y[pixel * CHANNELS + c] = sampled(id.z, u, v, c); }
 }

@@ -1,7 +1,8 @@
 // Small filters of images, NHWC; pixels beyond the border repeat the border's. One invocation per element.
 //   line:      y[n, p, c] = Σ_k weights[n, k] · x[n, p + (k − r)·direction, c]     taps = 2r + 1 along rows or columns
 //   sharpen:   y = clip(x + a[n]·(x − s)),  s = (Σ of the 3 × 3 neighbours + 4·x) / 13     a = 0 nothing, −1 smooth, 1 sharp
-// A Gaussian blur is two lines. Bytes: 8 per element. FLOPs: line 2 per tap, sharpen 14.
+//   square:    y[n, i, j, c] = Σ_kl weights[n, k, l] · x[n, i + k − r, j + l − r, c]     taps = 2r + 1 along each side
+// A Gaussian blur is two lines, a defocus one square. Bytes: 8 per element. FLOPs: line 2 per tap, square 2 per tap², sharpen 14.
 
 struct Params {
   count: u32,
@@ -45,6 +46,24 @@ fn line(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
     let weight = weights[place.image * params.taps + u32(k)];
     // A pixel without weight is left out, so that its NaN or infinity stays where it is. Bits tell: a NaN compares as it likes.
     if ((bitcast<u32>(weight) << 1u) != 0u) { total += weight * pixelAt(place, (k - radius) * down, (k - radius) * (1 - down)); }
+  }
+  y[at] = total;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn square(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let at = id.x + id.y * groups.x * WORKGROUP;
+  if (at >= params.count) { return; }
+  let place = placeOf(at);
+  let radius = i32(params.taps / 2u);
+  var next = place.image * params.taps * params.taps;
+  var total = 0.0;
+  for (var down = -radius; down <= radius; down++) {
+    for (var right = -radius; right <= radius; right++) {
+      let weight = weights[next];
+      if ((bitcast<u32>(weight) << 1u) != 0u) { total += weight * pixelAt(place, down, right); }
+      next++;
+    }
   }
   y[at] = total;
 }

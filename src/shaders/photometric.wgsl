@@ -2,8 +2,9 @@
 //   0 nothing       1 brightness  clip(x + a)          2 contrast  clip((x − μ)·a + μ), μ per image and channel
 //   3 saturation    clip(g + (x − g)·a), g the grey    4 hue       turned by a whole turns × a in HSV, a in [−1, 1]
 //   5 greyscale     x + (g − x)·a                      6 posterise the upper a bits of floor(x)
-//   7 solarise      255 − x where x ≥ a
-// with g = 0.2989·r + 0.587·g + 0.114·b. One invocation per pixel; x is read and y written once whatever K is.
+//   7 solarise      255 − x where x ≥ a                8 value     V + a, clipped, at the same hue and saturation
+//   9 chroma        S·a, clipped, at the same V        10 chromaShift  S + a, clipped; a grey has no hue and stays grey
+// with g = 0.2989·r + 0.587·g + 0.114·b, and HSV by V = max(r, g, b), S = (V − min(r, g, b)) / V (Smith 1978). One invocation per pixel; x is read and y written once whatever K is.
 //   apply: without means (contrast turns about 0);   applyAbout: μ from `means`, which are those of x, so contrast comes first.
 // Bytes: 24 per pixel. FLOPs: about 20 per pixel and step.
 
@@ -22,7 +23,7 @@ struct Params {
 override COLUMNS: u32 = 16;
 override ROWS: u32 = 4;
 // Bit c is set when programs may have code c. The others are compiled out: a driver may run every branch for every pixel.
-override CODES: u32 = 255;
+override CODES: u32 = 2047;
 
 fn isNan(value: f32) -> bool {
   return (bitcast<u32>(value) & 0x7fffffffu) > 0x7f800000u;
@@ -73,6 +74,30 @@ fn turnHue(rgb: vec3f, turns: f32) -> vec3f {
   return vec3f(highest) - chroma * vec3f(share(hue, 5.0), share(hue, 3.0), share(hue, 1.0));
 }
 
+fn clampKeepingNan(value: f32, highest: f32) -> f32 {
+  return select(clamp(value, 0.0, highest), value, isNan(value));
+}
+
+// Black has neither hue nor saturation and becomes grey.
+fn shiftValue(rgb: vec3f, amount: f32) -> vec3f {
+  if (isNan(rgb.x) || isNan(rgb.y) || isNan(rgb.z)) { return rgb; }
+  let highest = max(rgb.x, max(rgb.y, rgb.z));
+  let moved = clampKeepingNan(highest + amount, 255.0);
+  if (!(highest > 0.0)) { return vec3f(moved); }
+  return rgb * (moved / highest);
+}
+
+// Saturation becomes clip(S·factor + shift).
+fn changeChroma(rgb: vec3f, factor: f32, shift: f32) -> vec3f {
+  if (isNan(rgb.x) || isNan(rgb.y) || isNan(rgb.z)) { return rgb; }
+  let highest = max(rgb.x, max(rgb.y, rgb.z));
+  let chroma = highest - min(rgb.x, min(rgb.y, rgb.z));
+  if (!(chroma > 0.0) || !(highest > 0.0)) { return rgb; }
+  let saturation = chroma / highest;
+  let changed = clampKeepingNan(saturation * factor + shift, 1.0);
+  return vec3f(highest) - (vec3f(highest) - rgb) * (changed / saturation);
+}
+
 fn has(code: u32) -> bool {
   return (CODES & (1u << code)) != 0u;
 }
@@ -90,6 +115,9 @@ fn applyStep(rgb: vec3f, code: u32, amount: f32, mean: vec3f) -> vec3f {
     return floor(rgb / size) * size;
   }
   if (has(7u) && code == 7u) { return select(rgb, 255.0 - rgb, rgb >= vec3f(amount)); }
+  if (has(8u) && code == 8u) { return shiftValue(rgb, amount); }
+  if (has(9u) && code == 9u) { return changeChroma(rgb, amount, 0.0); }
+  if (has(10u) && code == 10u) { return changeChroma(rgb, 1.0, amount); }
   return rgb;
 }
 

@@ -2,8 +2,16 @@ import code from "../../shaders/affineWarp.wgsl?raw";
 import { ShapeError } from "../errors.ts";
 import { apply, type Tensor } from "../graph.ts";
 import { float } from "../kernel.ts";
-import { defineOp, type OpCase, type Reference, type ReferenceTensor, type Shader } from "../op.ts";
-import { formatType, sizeOf } from "../types.ts";
+import {
+  type Attributes,
+  defineOp,
+  type KernelContext,
+  type OpCase,
+  type Reference,
+  type ReferenceTensor,
+  type Shader,
+} from "../op.ts";
+import { formatType, sameShape, sizeOf, type TensorType } from "../types.ts";
 
 const shader: Shader = { name: "affineWarp", code };
 
@@ -91,7 +99,7 @@ export const affineWarpOp = defineOp("affineWarp", {
         FILL: fillModes.indexOf(fill),
         NEAREST: Number(interpolation === "nearest"),
       },
-      uniforms: [...x.shape.slice(0, 3), height, width, float(fillValue)],
+      uniforms: [...x.shape.slice(0, 3), height, width, float(fillValue), 1],
       grid: pixelGrid(width, height, x.shape[0]),
       flops: pixels * (20 + 8 * x.shape[3]),
       bytes: 4 * (sizeOf(x.shape) + sizeOf(y.shape) + 8 * x.shape[0]),
@@ -147,6 +155,98 @@ export const affineWarpReference: Reference = ([x, matrix], { attributes, output
   return [result];
 };
 
+const bilinearAt = (x: ReferenceTensor, image: number, at: [number, number], attributes: Attributes): number[] =>
+  sample(x, image, at, { ...attributes, interpolation: "bilinear" } as WarpAttributes);
+
+/** The kernel of the two ops below: bilinear, to the size of x. */
+const sameSizeKernel =
+  (entryPoint: string, stepsOf: (operand: TensorType) => number) =>
+  ({ inputs: [x, operand], attributes: { fill, fillValue } }: KernelContext) => {
+    const [samples, height, width, channels] = x.shape;
+    const steps = stepsOf(operand);
+    return {
+      shader,
+      entryPoint,
+      overrides: { CHANNELS: channels, FILL: fillModes.indexOf(fill) },
+      uniforms: [samples, height, width, height, width, float(fillValue), steps],
+      grid: pixelGrid(width, height, samples),
+      flops: steps * samples * height * width * (20 + 10 * channels),
+      bytes: 8 * sizeOf(x.shape) + 4 * sizeOf(operand.shape),
+    };
+  };
+
+function checkOperand(x: TensorType, operand: TensorType, wanted: readonly number[], what: string): void {
+  if (x.dtype !== "f32" || x.shape.length !== 4)
+    throw new ShapeError(`expected f32 [N, height, width, channels], found ${formatType(x)}`);
+  if (operand.dtype !== "f32" || !sameShape(operand.shape, wanted))
+    throw new ShapeError(`expected ${what} for each image of ${formatType(x)}, found ${formatType(operand)}`);
+}
+
+/** x [N, H, W, C] averaged over a path [N, K, 9]: K matrices as of {@link affineWarpOp}, each followed by its weight. */
+export const warpAverageOp = defineOp("warpAverage", {
+  arity: 2,
+  infer: ([x, path]) => {
+    checkOperand(x, path, [x.shape[0], path.shape[1], 9], "a path f32 [N, steps, 9]");
+    return [x];
+  },
+  kernel: sameSizeKernel("average", ({ shape }) => shape[1]),
+});
+export const warpAverageReference: Reference = ([x, path], { attributes }) => {
+  const [samples, height, width, channels] = x.shape;
+  const steps = path.shape[1];
+  const result = new Float64Array(sizeOf(x.shape));
+  for (let pixel = 0; pixel < samples * height * width; pixel++) {
+    const [ox, oy, n] = [pixel % width, Math.floor(pixel / width) % height, Math.floor(pixel / width / height)];
+    for (let k = 0; k < steps; k++) {
+      const m = path.data.subarray(9 * (n * steps + k), 9 * (n * steps + k + 1));
+      if (m[8] === 0) continue;
+      const divisor = m[6] * ox + m[7] * oy + 1;
+      const [u, v] = [(m[0] * ox + m[1] * oy + m[2]) / divisor, (m[3] * ox + m[4] * oy + m[5]) / divisor];
+      bilinearAt(x, n, [u, v], attributes).forEach((value, c) => {
+        result[pixel * channels + c] += m[8] * value;
+      });
+    }
+  }
+  return [result];
+};
+export const warpAverageCases: OpCase[] = [
+  {
+    inputs: [{ shape: [2, 5, 4, 3] }, { shape: [2, 3, 9], scale: 0.05, offset: 0.05 }],
+    attributes: { fill: "reflect", fillValue: 0 },
+    differentiate: [],
+  },
+  {
+    inputs: [{ shape: [1, 1, 7, 2] }, { shape: [1, 2, 9], scale: 0.01, offset: 0.1 }],
+    attributes: { fill: "constant", fillValue: 0.5 },
+    differentiate: [],
+  },
+];
+
+/** x [N, H, W, C] read at displaced positions: displacement [N, H, W, 2] is (right, down) in pixels. */
+export const displaceOp = defineOp("displace", {
+  arity: 2,
+  infer: ([x, displacement]) => {
+    checkOperand(x, displacement, [...x.shape.slice(0, 3), 2], "a displacement f32 [N, H, W, 2]");
+    return [x];
+  },
+  kernel: sameSizeKernel("displace", () => 1),
+});
+export const displaceReference: Reference = ([x, displacement], { attributes }) => {
+  const [samples, height, width, channels] = x.shape;
+  const result = new Float64Array(sizeOf(x.shape));
+  for (let pixel = 0; pixel < samples * height * width; pixel++) {
+    const [ox, oy, n] = [pixel % width, Math.floor(pixel / width) % height, Math.floor(pixel / width / height)];
+    const at: [number, number] = [ox + displacement.data[2 * pixel], oy + displacement.data[2 * pixel + 1]];
+    result.set(bilinearAt(x, n, at, attributes), pixel * channels);
+  }
+  return [result];
+};
+export const displaceCases: OpCase[] = fillModes.map((fill, index) => ({
+  inputs: [{ shape: [2, 5, 4 + index, 3] }, { shape: [2, 5, 4 + index, 2], scale: 2 }],
+  attributes: { fill, fillValue: 0.5 },
+  differentiate: [],
+}));
+
 /** Matrices of small random numbers: projective, with positions on both sides of the border. */
 export const affineWarpCases: OpCase[] = fillModes.flatMap((fill, index) => [
   {
@@ -177,3 +277,11 @@ export const affineWarp = (
   }: Partial<WarpAttributes> = {},
   label?: string,
 ): Tensor => apply(affineWarpOp, [x, matrix], { height, width, fill, interpolation, fillValue }, label);
+
+/** The mean of warps of x along path [N, K, 9], matrices with weights; bilinear. Throws a ShapeError for other shapes. */
+export const warpAverage = (x: Tensor, path: Tensor, fill: FillMode = "reflect", label?: string): Tensor =>
+  apply(warpAverageOp, [x, path], { fill, fillValue: 0 }, label);
+
+/** x read at positions displaced by [N, H, W, 2] pixels (right, down); bilinear. Throws a ShapeError for other shapes. */
+export const displace = (x: Tensor, displacement: Tensor, fill: FillMode = "reflect", label?: string): Tensor =>
+  apply(displaceOp, [x, displacement], { fill, fillValue: 0 }, label);

@@ -17,12 +17,13 @@ const kernelOf =
   ({ inputs: [x, weights] }: KernelContext) => {
     const count = sizeOf(x.shape);
     const taps = weights.shape[1] ?? 9;
+    const perElement = taps * (weights.shape[2] ?? 1);
     return {
       shader,
       entryPoint,
       uniforms: [count, ...x.shape.slice(1), taps, Number(vertical)],
       grid: flatGrid(count),
-      flops: 2 * taps * count,
+      flops: 2 * perElement * count,
       bytes: 8 * count,
     };
   };
@@ -82,6 +83,42 @@ export const filterLineCases: OpCase[] = [
   { inputs: [{ shape: [1, 2, 3, 2] }, { shape: [1, 9] }], differentiate: [] },
 ];
 
+/** x [N, H, W, C] filtered by a square of weights [N, taps, taps], taps odd; the border's pixels repeat. */
+export const filterSquareOp = defineOp("filterSquare", {
+  arity: 2,
+  infer: ([x, weights]) => {
+    checkImages(x);
+    const { shape } = weights;
+    const isSquare = shape.length === 3 && shape[1] === shape[2] && shape[1] % 2 === 1;
+    if (weights.dtype !== "f32" || !isSquare || shape[0] !== x.shape[0])
+      throw new ShapeError(
+        `expected weights f32 [N, taps, taps] of odd sides for each image, found ${formatType(weights)}`,
+      );
+    return [x];
+  },
+  kernel: kernelOf("square", false),
+});
+export const filterSquareReference: Reference = ([x, weights]) => {
+  const taps = weights.shape[1];
+  const radius = (taps - 1) / 2;
+  const perImage = sizeOf(x.shape.slice(1));
+  return [
+    x.data.map((_, at) => {
+      const first = Math.floor(at / perImage) * taps * taps;
+      let total = 0;
+      for (let k = 0; k < taps * taps; k++) {
+        const weight = weights.data[first + k];
+        if (weight !== 0) total += weight * neighbour(x, at, Math.floor(k / taps) - radius, (k % taps) - radius);
+      }
+      return total;
+    }),
+  ];
+};
+export const filterSquareCases: OpCase[] = [
+  { inputs: [{ shape: [2, 5, 7, 3] }, { shape: [2, 3, 3] }], differentiate: [] },
+  { inputs: [{ shape: [1, 2, 3, 2] }, { shape: [1, 7, 7] }], differentiate: [] },
+];
+
 /** clip(x + amount·(x − smooth)) with amount [N]: 0 leaves an image, −1 smooths it, 1 sharpens it (Pillow's kernel). */
 export const sharpenOp = defineOp("sharpen", {
   arity: 2,
@@ -121,5 +158,9 @@ export const filterColumns = (x: Tensor, weights: Tensor, label?: string): Tenso
 /** A separable filter of x [N, H, W, C] by weights [N, taps] along both sides: a Gaussian blur with Gaussian weights. */
 export const separableFilter = (x: Tensor, weights: Tensor, label?: string): Tensor =>
   filterColumns(filterRows(x, weights), weights, label);
+
+/** Any small kernel, such as a disc: x [N, H, W, C] by weights [N, taps, taps]. Throws a ShapeError for even sides. */
+export const filterSquare = (x: Tensor, weights: Tensor, label?: string): Tensor =>
+  apply(filterSquareOp, [x, weights], {}, label);
 
 export const sharpen = (x: Tensor, amount: Tensor, label?: string): Tensor => apply(sharpenOp, [x, amount], {}, label);

@@ -19,6 +19,9 @@ export const photometricCodes = {
   greyscale: 5,
   posterise: 6,
   solarise: 7,
+  value: 8,
+  chroma: 9,
+  chromaShift: 10,
 } as const;
 export type PhotometricStep = keyof typeof photometricCodes;
 
@@ -52,6 +55,26 @@ function turnHue(rgb: Colour, turns: number): Colour {
   return [channel(5), channel(3), channel(1)];
 }
 
+/** V of HSV moved, at the same hue and saturation; black becomes grey. */
+function shiftValue(rgb: Colour, amount: number): Colour {
+  const highest = rgb.some(Number.isNaN) ? Number.NaN : Math.max(...rgb);
+  if (Number.isNaN(highest)) return rgb;
+  const moved = clip(highest + amount);
+  return each(rgb, (value) => (highest > 0 ? value * (moved / highest) : moved));
+}
+
+/** S of HSV becomes S·factor + shift, within 0 and 1; a grey stays. */
+function changeChroma(rgb: Colour, factor: number, shift: number): Colour {
+  if (rgb.some(Number.isNaN)) return rgb;
+  const highest = Math.max(...rgb);
+  const chroma = highest - Math.min(...rgb);
+  if (!(chroma > 0) || !(highest > 0)) return rgb;
+  const saturation = chroma / highest;
+  const changed = saturation * factor + shift;
+  const inside = changed < 0 ? 0 : changed > 1 ? 1 : changed;
+  return each(rgb, (value) => highest - (highest - value) * (inside / saturation));
+}
+
 /** One step on one colour of 0 to 255, in float64. */
 export function photometricStep(rgb: Colour, code: number, amount: number, about: Colour): Colour {
   switch (code) {
@@ -71,6 +94,12 @@ export function photometricStep(rgb: Colour, code: number, amount: number, about
     }
     case photometricCodes.solarise:
       return each(rgb, (value) => (value >= amount ? 255 - value : value));
+    case photometricCodes.value:
+      return shiftValue(rgb, amount);
+    case photometricCodes.chroma:
+      return changeChroma(rgb, amount, 0);
+    case photometricCodes.chromaShift:
+      return changeChroma(rgb, 1, amount);
     default:
       return rgb;
   }
@@ -90,7 +119,7 @@ function infer([x, program, means]: readonly TensorType[]): TensorType[] {
 }
 
 /** The codes that programs may have, as bits; all when nothing is said. */
-const codesOf = ({ codes }: Attributes): number => (codes as number | undefined) ?? 255;
+const codesOf = ({ codes }: Attributes): number => (codes as number | undefined) ?? 2047;
 
 const defineWith = (name: string, arity: 2 | 3, entryPoint: string) =>
   defineOp(name, {
@@ -146,6 +175,9 @@ const cases: OpCase[] = [
   { scale: 0.1, offset: 3.5 },
   { scale: 0.1, offset: 4.5 },
   { scale: 0.1, offset: 5.5 },
+  { scale: 0.1, offset: 8.5 },
+  { scale: 0.1, offset: 9.5 },
+  { scale: 0.1, offset: 10.5 },
 ].map((values) => ({
   inputs: [
     { shape: [5, 3, 4, 3], scale: 60, offset: 128 },

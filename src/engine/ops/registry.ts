@@ -16,7 +16,9 @@ import * as matmul from "./matmul.ts";
 import * as mix from "./mix.ts";
 import * as nonFinite from "./nonFinite.ts";
 import * as photometric from "./photometric.ts";
+import * as pixelate from "./pixelate.ts";
 import * as pool from "./pool.ts";
+import * as randomPixels from "./randomPixels.ts";
 import * as reduce from "./reduce.ts";
 import * as reshape from "./reshape.ts";
 import * as resize from "./resize.ts";
@@ -166,6 +168,8 @@ export const registry: readonly OpEntry[] = [
     cases: resize.resizeBilinearCases,
   },
   { op: affine.affineWarpOp, reference: affine.affineWarpReference, cases: affine.affineWarpCases },
+  { op: affine.warpAverageOp, reference: affine.warpAverageReference, cases: affine.warpAverageCases },
+  { op: affine.displaceOp, reference: affine.displaceReference, cases: affine.displaceCases },
   {
     op: photometric.photometricOp,
     reference: photometric.photometricReference,
@@ -185,9 +189,31 @@ export const registry: readonly OpEntry[] = [
   { op: histogram.lookUpOp, reference: histogram.lookUpReference, cases: histogram.lookUpCases },
   { op: filters.filterRowsOp, reference: filters.filterRowsReference, cases: filters.filterLineCases },
   { op: filters.filterColumnsOp, reference: filters.filterColumnsReference, cases: filters.filterLineCases },
+  { op: filters.filterSquareOp, reference: filters.filterSquareReference, cases: filters.filterSquareCases },
   { op: filters.sharpenOp, reference: filters.sharpenReference, cases: filters.sharpenCases },
   { op: erase.eraseOp, reference: erase.eraseReference, cases: erase.eraseCases },
   { op: erase.noiseOp, reference: erase.noiseReference, cases: erase.noiseCases },
+  { op: pixelate.pixelateOp, reference: pixelate.pixelateReference, cases: pixelate.pixelateCases },
+  {
+    op: randomPixels.shotNoiseOp,
+    reference: randomPixels.shotNoiseReference,
+    cases: randomPixels.shotNoiseCases,
+  },
+  {
+    op: randomPixels.impulseNoiseOp,
+    reference: randomPixels.impulseNoiseReference,
+    cases: randomPixels.impulseNoiseCases,
+  },
+  {
+    op: randomPixels.uniformFieldOp,
+    reference: randomPixels.uniformFieldReference,
+    cases: randomPixels.fieldCases,
+  },
+  {
+    op: randomPixels.normalFieldOp,
+    reference: randomPixels.normalFieldReference,
+    cases: randomPixels.fieldCases,
+  },
   { op: mix.mixUpOp, reference: mix.mixUpReference, cases: mix.mixUpCases },
   { op: mix.cutMixOp, reference: mix.cutMixReference, cases: mix.cutMixCases },
 ];
