@@ -40,7 +40,7 @@ export function tintBackground({ color }: Layer, tint: Color): void {
     const tinted = mix(
       [color[at], color[at + 1], color[at + 2]],
       [tint[0] * light, tint[1] * light, tint[2] * light],
-      0.6,
+      0.85,
     );
     color.set(tinted, at);
   }

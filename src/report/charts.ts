@@ -174,7 +174,7 @@ export function accuracyGauge(accuracy: number, [low, high]: readonly [number, n
 }
 
 /** Draws a plot into its own document and gives the SVG as markup that scales with the page. */
-function svg({ ariaLabel, ...options }: Plot.PlotOptions): Html {
+export function svg({ ariaLabel, ...options }: Plot.PlotOptions): Html {
   const { document } = parseHTML("<!doctype html><html><body></body></html>");
   const drawing = Plot.plot({
     ...options,

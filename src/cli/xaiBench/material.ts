@@ -1,0 +1,82 @@
+import { batchPixels } from "../../data/datasets.ts";
+import type { PartName } from "../../data/loaders.ts";
+import type { ResizeMode } from "../../data/resize.ts";
+import type { Classifier } from "../../nn/classifier.ts";
+import { argmaxOfRow } from "../../nn/metrics.ts";
+import type { Mask } from "../../xai/evidence/location.ts";
+import { alignClasses, type DataChoice, loadPart, openChoice, type Part, wholePart } from "../dataset.ts";
+import type { Material } from "../practical/material.ts";
+import type { Terminal } from "../terminal.ts";
+
+/** An image to judge maps on. */
+export interface BenchImage {
+  readonly name: string;
+  /** [H, W, 3] of 0 to 255. */
+  readonly pixels: Float32Array;
+  /** The class that is explained: the predicted one. */
+  readonly predicted: number;
+  /** The true class where the data set has the model's classes, else the predicted one. */
+  readonly label: number;
+  /** Of the object, where it is known. */
+  readonly mask?: Mask;
+}
+
+/** Test images of drawn petals, one species after the other, with their masks. */
+export async function petalImages(classifier: Classifier, material: Material, count: number): Promise<BenchImage[]> {
+  const { test, testMasks } = material;
+  const { height, width } = test;
+  const indices = Array.from({ length: Math.min(count, test.labels.length) }, (_, index) => index);
+  const pixels = indices.map((index) => batchPixels(test, [index]));
+  const predicted = await predictedClasses(classifier, pixels);
+  return indices.map((index) => ({
+    name: test.names[index],
+    pixels: pixels[index],
+    predicted: predicted[index],
+    label: test.labels[index],
+    ...(testMasks
+      ? { mask: { values: testMasks.subarray(index * height * width, (index + 1) * height * width), height, width } }
+      : {}),
+  }));
+}
+
+/** Images of a data set, spread evenly over its test part, or validation part, or all of it. */
+export async function dataImages(
+  classifier: Classifier,
+  choice: DataChoice,
+  count: number,
+  terminal: Terminal,
+): Promise<BenchImage[]> {
+  const dataset = await openChoice(choice);
+  const kept = (["test", "validation"] as PartName[]).map((name) => dataset.parts?.[name]).find((part) => part?.length);
+  const whole: Part = kept ? { dataset, indices: kept } : wholePart(dataset);
+  const names = classifier.classNames;
+  const comparable =
+    names !== null && names.length === dataset.classNames.length && names.every((n) => dataset.classNames.includes(n));
+  const part = comparable ? alignClasses(whole, names) : whole;
+  const step = part.indices.length / Math.min(count, part.indices.length);
+  const indices = Array.from(
+    { length: Math.min(count, part.indices.length) },
+    (_, k) => part.indices[Math.floor(k * step)],
+  );
+  const resize = classifier.preprocessing.resize as ResizeMode;
+  const options = { inputSize: classifier.inputSize, resize, strict: false };
+  const { images } = await loadPart({ ...part, indices }, options, terminal, "reading photographs");
+  const pixels = images.names.map((_, index) => batchPixels(images, [index]));
+  const predicted = await predictedClasses(classifier, pixels);
+  return images.names.map((name, index) => ({
+    name,
+    pixels: pixels[index],
+    predicted: predicted[index],
+    label: comparable ? images.labels[index] : predicted[index],
+  }));
+}
+
+/** The likeliest class of each image. */
+export async function predictedClasses(classifier: Classifier, images: readonly Float32Array[]): Promise<number[]> {
+  const predicted: number[] = [];
+  for (const pixels of images) {
+    const { logits, classes } = await classifier.predict(pixels);
+    predicted.push(argmaxOfRow(logits, 0, classes));
+  }
+  return predicted;
+}
