@@ -18,7 +18,7 @@ import { drawPetals } from "../practical/material.ts";
 import { trainSmallCnn } from "../practical/training.ts";
 import { DriftStudy } from "../xaiBench/drift.ts";
 import { type BenchImage, dataImages, petalImages } from "../xaiBench/material.ts";
-import { judgeShortcut, trainShortcutPair } from "../xaiBench/shortcuts.ts";
+import { fineMaps, judgeShortcut, trainShortcutPair } from "../xaiBench/shortcuts.ts";
 import { rankingTable } from "../xaiBench/table.ts";
 
 interface Settings {
@@ -194,7 +194,8 @@ async function judgeCheat(
   { terminal }: CommandContext,
 ): Promise<(ShortcutFinding & { method: string })[]> {
   const pair = await trainShortcutPair(device, kind, trainingOf(settings), terminal);
-  const findings = [];
+  const fine = await judgeShortcut(pair, methodNamed(fineMaps.method), { layers: fineMaps.layers }, shortcutImages);
+  const findings = [{ ...fine, method: `${fineMaps.method} at ${fineMaps.layers.join(" and ")}` }];
   for (const name of chosenMethods(settings))
     findings.push(await judgeShortcut(pair, methodNamed(name), methodOptions(settings), shortcutImages));
   await pair.cheat.dispose();

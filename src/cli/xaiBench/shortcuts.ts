@@ -16,6 +16,12 @@ import type { Terminal } from "../terminal.ts";
 
 const titles: Readonly<Record<ShortcutKind, string>> = { corner: "corner mark", background: "background" };
 
+/**
+ * The maps that judge best: fine enough to keep a background and the flower before it apart (the last activation of smallCnn
+ * sees half the picture from each cell).
+ */
+export const fineMaps = { method: "layercam", layers: ["stem_relu", "stage_1_relu"] } as const;
+
 export interface ShortcutPair {
   readonly kind: ShortcutKind;
   readonly cheat: Classifier;

@@ -10,8 +10,13 @@ export interface Mask {
 }
 
 export interface LocationEvidence {
-  /** Whether the map's peak lies inside the mask (pointing game; Zhang et al. 2018); null for a map without a positive value. */
+  /**
+   * Whether the map's peak lies inside the mask or at most `pointingTolerance` beside it (the pointing game of Zhang et al.
+   * 2018, with its 15 pixels at 224); null for a map without a positive value.
+   */
   readonly pointingHit: boolean | null;
+  /** The same without any tolerance. */
+  readonly peakInside: boolean | null;
   /** Share of the positive relevance inside the mask (Kohlbrenner et al. 2020), in [0, 1]; null without positive relevance. */
   readonly relevanceMass: number | null;
   /** Intersection over union of the mask and as many of the most relevant places as it covers; null without positive relevance. */
@@ -19,6 +24,9 @@ export interface LocationEvidence {
   /** Share of the picture that the mask covers: the mass that a map without any knowledge would have inside. */
   readonly maskArea: number;
 }
+
+/** Share of the longer side. */
+export const pointingTolerance = 15 / 224;
 
 /**
  * A map against the mask of what it should show. The map is brought to the mask's size (half-pixel bilinear).
@@ -30,9 +38,12 @@ export function locationEvidence(map: Heatmap, mask: Mask): LocationEvidence {
   const values = upsampleHeatmap(map, mask.height, mask.width);
   const maskArea = covered / values.length;
   const relevanceMass = massInside(values, mask.values);
-  if (relevanceMass === null) return { pointingHit: null, relevanceMass, intersectionOverUnion: null, maskArea };
+  if (relevanceMass === null)
+    return { pointingHit: null, peakInside: null, relevanceMass, intersectionOverUnion: null, maskArea };
+  const away = distanceTo(mask, fallingOrder(values)[0]);
   return {
-    pointingHit: mask.values[fallingOrder(values)[0]] !== 0,
+    pointingHit: away <= pointingTolerance * Math.max(mask.height, mask.width),
+    peakInside: away === 0,
     relevanceMass,
     intersectionOverUnion: intersectionOverUnion(topShare(values, maskArea), mask.values),
     maskArea,
@@ -48,6 +59,15 @@ export function massInside(values: ArrayLike<number>, mask: ArrayLike<number>): 
     if (mask[index]) inside += value;
   }
   return total > 0 ? inside / total : null;
+}
+
+/** From a place to the nearest that the mask covers, in pixels. */
+function distanceTo({ values, width }: Mask, place: number): number {
+  const [y, x] = [Math.floor(place / width), place % width];
+  let nearest = Number.POSITIVE_INFINITY;
+  for (let at = 0; at < values.length; at++)
+    if (values[at]) nearest = Math.min(nearest, Math.hypot(Math.floor(at / width) - y, (at % width) - x));
+  return nearest;
 }
 
 function coveredPlaces({ values, height, width }: Mask): number {

@@ -80,7 +80,15 @@ describe("location", () => {
       overlap: 3 / 5,
       maskArea: 4 / 9,
     });
-    expect(locationEvidence(map([9, 0, 0, 5, 0, 0, 0, 0, 0]), mask).pointingHit).toBe(false);
+    expect(locationEvidence(map([9, 0, 0, 5, 0, 0, 0, 0, 0]), mask)).toMatchObject({
+      pointingHit: false,
+      peakInside: false,
+    });
+    // At 64 pixels the tolerance of the paper is 4.29 pixels.
+    const corner = { values: Float32Array.from({ length: 4096 }, (_, at) => Number(at === 0)), height: 64, width: 64 };
+    const from = (x: number) => ({ values: corner.values.map((_, at) => Number(at % 64 >= x)), height: 64, width: 64 });
+    expect(locationEvidence(corner, from(4))).toMatchObject({ pointingHit: true, peakInside: false });
+    expect(locationEvidence(corner, from(5))).toMatchObject({ pointingHit: false, peakInside: false });
   });
 
   it("says nothing of a map without positive relevance, and refuses an empty mask", () => {
