@@ -17,7 +17,7 @@ import { loadClassifier } from "../model.ts";
 import { drawPetals } from "../practical/material.ts";
 import { trainSmallCnn } from "../practical/training.ts";
 import { DriftStudy } from "../xaiBench/drift.ts";
-import { type BenchImage, dataImages, petalImages } from "../xaiBench/material.ts";
+import { type BenchImage, dataImages, drawTestPetals, petalImages } from "../xaiBench/material.ts";
 import { fineMaps, judgeShortcut, trainShortcutPair } from "../xaiBench/shortcuts.ts";
 import { rankingTable } from "../xaiBench/table.ts";
 
@@ -123,17 +123,15 @@ async function subject(device: Device, settings: Settings, { terminal }: Command
     const images = await dataImages(classifier, { data, root: settings.root, seed }, count, terminal);
     return { classifier, images, data, network: (model ?? weights) as string };
   }
+  if (given) {
+    const classifier = await loadClassifier(device, { model, weights, size: settings.size });
+    const images = await petalImages(classifier, drawTestPetals(seed, classifier.inputSize, count), count);
+    return { classifier, images, data: "petals", network: (model ?? weights) as string };
+  }
   const material = drawPetals(seed, terminal);
-  const classifier = given
-    ? await loadClassifier(device, { model, weights, size: settings.size })
-    : (await trainSmallCnn(device, material, trainingOf(settings), terminal)).classifier;
-  const [height, width] = classifier.inputSize;
-  if (height !== material.test.height || width !== material.test.width)
-    throw new UsageError(
-      `petals are drawn at ${material.test.height} × ${material.test.width}, the model takes ${height} × ${width}; give --size ${material.test.height} or --data`,
-    );
-  const images = await petalImages(classifier, material, count);
-  return { classifier, images, data: "petals", network: model ?? weights ?? "smallCnn, trained here" };
+  const { classifier } = await trainSmallCnn(device, material, trainingOf(settings), terminal);
+  const images = await petalImages(classifier, { ...material.test, masks: material.testMasks }, count);
+  return { classifier, images, data: "petals", network: "smallCnn, trained here" };
 }
 
 /** How the practical trains on petals. */

@@ -1,11 +1,12 @@
-import { batchPixels } from "../../data/datasets.ts";
+import { batchPixels, type LabelledImages } from "../../data/datasets.ts";
 import type { PartName } from "../../data/loaders.ts";
+import { petalSpecies, petalsDataset } from "../../data/petals.ts";
 import type { ResizeMode } from "../../data/resize.ts";
+import { DataError } from "../../engine/errors.ts";
 import type { Classifier } from "../../nn/classifier.ts";
 import { argmaxOfRow } from "../../nn/metrics.ts";
 import type { Mask } from "../../xai/evidence/location.ts";
 import { alignClasses, type DataChoice, loadPart, openChoice, type Part, wholePart } from "../dataset.ts";
-import type { Material } from "../practical/material.ts";
 import type { Terminal } from "../terminal.ts";
 
 /** An image to judge maps on. */
@@ -21,10 +22,23 @@ export interface BenchImage {
   readonly mask?: Mask;
 }
 
-/** Test images of drawn petals, one species after the other, with their masks. */
-export async function petalImages(classifier: Classifier, material: Material, count: number): Promise<BenchImage[]> {
-  const { test, testMasks } = material;
-  const { height, width } = test;
+/** Drawn flowers with the blossoms' masks [N, H, W]. */
+type Petals = LabelledImages & { readonly masks?: Uint8Array };
+
+/**
+ * The first test images of `petals`, at a model's size.
+ * @throws DataError for a size that is not square
+ */
+export function drawTestPetals(seed: number, [height, width]: readonly [number, number], count: number): Petals {
+  if (height !== width) throw new DataError(`petals are square, the model takes ${height} × ${width}; give --data`);
+  const perClass = { train: 0, validation: 0, test: Math.ceil(count / petalSpecies.length) };
+  const { classNames, parts } = petalsDataset({ seed, size: height, perClass });
+  return { classNames, height, width, ...parts.test };
+}
+
+/** The first `count` flowers, one species after the other, with their masks. */
+export async function petalImages(classifier: Classifier, test: Petals, count: number): Promise<BenchImage[]> {
+  const { height, width, masks } = test;
   const indices = Array.from({ length: Math.min(count, test.labels.length) }, (_, index) => index);
   const pixels = indices.map((index) => batchPixels(test, [index]));
   const predicted = await predictedClasses(classifier, pixels);
@@ -33,8 +47,8 @@ export async function petalImages(classifier: Classifier, material: Material, co
     pixels: pixels[index],
     predicted: predicted[index],
     label: test.labels[index],
-    ...(testMasks
-      ? { mask: { values: testMasks.subarray(index * height * width, (index + 1) * height * width), height, width } }
+    ...(masks
+      ? { mask: { values: masks.subarray(index * height * width, (index + 1) * height * width), height, width } }
       : {}),
   }));
 }
