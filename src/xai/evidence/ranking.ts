@@ -40,7 +40,8 @@ export function summarise(method: string, evidence: readonly Evidence[], seconds
   const average = (of: (each: Evidence) => number): number => mean(evidence.map(of));
   const known = (of: (each: Evidence) => number | null | undefined): number | null =>
     meanOfKnown(evidence.map((each) => of(each) ?? null));
-  const remaining = average(({ randomisation }) => randomisation.remaining);
+  const left = known(({ randomisation }) => randomisation.stages[randomisation.stages.length - 1].rankCorrelation);
+  const remaining = Math.abs(left ?? 0);
   const insertionGain = average(({ curves }) => curves.insertion.auc - curves.controls.random.insertion.auc);
   const pointed = known(({ location }) => (location ? Number(location.pointingHit === true) : null));
   return {

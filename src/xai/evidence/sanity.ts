@@ -3,8 +3,12 @@ import type { ExplainableModel } from "../model.ts";
 import { RandomisedModel } from "./randomisation.ts";
 import { meanOfKnown, spearman } from "./statistics.ts";
 
-/** A map that still orders the pixels this much like the original has not followed the weights (or the labels). */
-export const sanityLimit = 0.5;
+/**
+ * A map that still orders the pixels this much like the original has not followed the weights (or the labels). Coarse maps of
+ * unrelated networks correlate by chance with a deviation of about 0.4, so the limit stands well above what a mean of three
+ * draws reaches, and well below the 1 of a map that never asks the network.
+ */
+export const sanityLimit = 0.7;
 
 export interface RandomisationStage {
   /** How many layers, from the top, have lost their weights; the lowest of them. */
@@ -27,7 +31,7 @@ export interface RandomisationEvidence {
 export interface SanityOptions {
   /** Stages of the cascade; the last one takes away every layer. Default 4. */
   readonly stages?: number;
-  /** Random networks at each stage; default 1. */
+  /** Random networks at the last stage, which decides; the others have one. Default 3. */
   readonly draws?: number;
   readonly seed?: number;
 }
@@ -46,7 +50,7 @@ export async function cascadingRandomisation(
   model: ExplainableModel,
   pixels: Float32Array,
   targets: readonly Target[],
-  { stages = 4, draws = 1, seed = 0, originals }: SanityOptions & { readonly originals?: readonly RawHeatmap[] } = {},
+  { stages = 4, draws = 3, seed = 0, originals }: SanityOptions & { readonly originals?: readonly RawHeatmap[] } = {},
 ): Promise<RandomisationEvidence> {
   using randomised = await RandomisedModel.create(model);
   using explainer = await create(randomised.model);
@@ -57,7 +61,7 @@ export async function cascadingRandomisation(
   for (let stage = 1; stage <= count; stage++) {
     const depth = Math.round((stage * layers.length) / count);
     const after: RawHeatmap[] = [];
-    for (let draw = 0; draw < draws; draw++) {
+    for (let draw = 0; draw < (stage === count ? draws : 1); draw++) {
       randomised.randomiseTop(depth, seed + draw);
       after.push(...(await explainer.explain(pixels, targets)).map(({ heatmap }) => heatmap));
     }
