@@ -56,9 +56,11 @@ export { evaluateLogits } from "./nn/metrics.ts";
 export { mobileNetV2 } from "./nn/mobilenetV2.ts";
 export { trainNetwork } from "./nn/networkTraining.ts";
 export { smallCnn } from "./nn/smallCnn.ts";
-export { baselineNames, baselinePixels } from "./xai/baselines.ts";
+export { type BaselineChoice, baselineNames, baselinePixels, meanPixels } from "./xai/baselines.ts";
 export { colormap, colormapNames } from "./xai/colormaps.ts";
+
 export { conventions } from "./xai/conventions.ts";
+export { renderExplanation } from "./xai/display.ts";
 export { InsertionDeletion } from "./xai/evidence/curves.ts";
 export { mapDrift } from "./xai/evidence/drift.ts";
 export { EvidenceBench } from "./xai/evidence/evidence.ts";
@@ -70,9 +72,13 @@ export { Scorer } from "./xai/evidence/scorer.ts";
 export { maxSensitivity } from "./xai/evidence/sensitivity.ts";
 export { shortcutFinding } from "./xai/evidence/shortcut.ts";
 export { rocAuc, spearman } from "./xai/evidence/statistics.ts";
-export { GradCam, gradCamMap } from "./xai/gradCam.ts";
-export { IntegratedGradients } from "./xai/integratedGradients.ts";
+export { ExactCam, exactCamMap } from "./xai/exactCam.ts";
+export type { Explainer, Explanation, MethodOptions, Target } from "./xai/explanation.ts";
+export { GradCam, GradCam, gradCamMap, gradCamMap } from "./xai/gradCam.ts";
+export { IntegratedGradients, IntegratedGradients } from "./xai/integratedGradients.ts";
 export { Introspector } from "./xai/introspection.ts";
+export { type ExplainRequest, explain, methodNamed, methodNames } from "./xai/methods.ts";
+
 export { renderAttribution, renderHeatmap, renderOverlay } from "./xai/overlay.ts";
 export { PreprocessingCheck } from "./xai/preprocessingVerdict.ts";
 export { quadrature, quadratureRules } from "./xai/quadrature.ts";

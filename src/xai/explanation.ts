@@ -51,7 +51,7 @@ export interface MethodOptions {
   readonly signed?: boolean;
   /** Path methods: where paths start; the attributions of several are averaged. Default black. */
   readonly baselines?: readonly BaselineChoice[];
-  /** Path methods: default `adaptive`. */
+  /** Path methods: default `adaptive`, with `steps` `gauss-legendre`. */
   readonly rule?: PathRule;
   /** Evaluations of a rule of fixed length, steps of a path; each method has its own default. */
   readonly steps?: number;

@@ -54,7 +54,7 @@ export function methodNamed(name: string): Method {
   return method;
 }
 
-export interface ExplainOptions extends MethodOptions {
+export interface ExplainRequest extends MethodOptions {
   /** Default `gradcam`. */
   readonly method?: string;
   /** One for all images, or one each. */
@@ -68,11 +68,11 @@ export interface ExplainOptions extends MethodOptions {
 export async function explain(
   model: ExplainableModel,
   pixels: Float32Array,
-  { method = "gradcam", target, ...options }: ExplainOptions,
+  { method = "gradcam", target, ...options }: ExplainRequest,
 ): Promise<Explanation[]> {
   const [height, width] = model.inputSize;
   const count = pixels.length / (height * width * 3);
   const targets = typeof target === "object" && "each" in target ? target.each : new Array(count).fill(target);
   using explainer = await methodNamed(method).create(model, options);
-  return explainer.explain(pixels, targets);
+  return await explainer.explain(pixels, targets);
 }

@@ -80,12 +80,18 @@ async function fromBaselines(
   return results;
 }
 
+/** Adaptive unless a rule, or a number of steps, is asked for. */
+const withRule = (options: MethodOptions): MethodOptions => ({
+  ...options,
+  rule: options.rule ?? (options.steps === undefined ? "adaptive" : "gauss-legendre"),
+});
+
 /** Integrated Gradients, adaptive unless told otherwise, from one baseline or averaged over several. */
 export async function createIntegratedGradients(
   model: ExplainableModel,
   options: MethodOptions = {},
 ): Promise<Explainer> {
-  const method = await IntegratedGradients.create(model, { rule: "adaptive", ...options });
+  const method = await IntegratedGradients.create(model, withRule(options));
   const explainOne: ExplainOne = (image, target) =>
     fromBaselines(model, options, image, (baseline) => method.explain(image, baseline, target));
   return pathExplainer("ig", model, explainOne, () => method.dispose());
@@ -95,7 +101,7 @@ export async function createBlurIntegratedGradients(
   model: ExplainableModel,
   options: MethodOptions = {},
 ): Promise<Explainer> {
-  const method = await BlurIntegratedGradients.create(model, options);
+  const method = await BlurIntegratedGradients.create(model, withRule(options));
   const explainOne: ExplainOne = async (image, target) => [await method.explain(image, target)];
   return pathExplainer("blur-ig", model, explainOne, () => method.dispose());
 }

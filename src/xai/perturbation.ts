@@ -152,6 +152,11 @@ export async function createRise(model: ExplainableModel, options: MethodOptions
   return maskExplainer("rise", model, masked, options, async (plan, subject) => {
     const sum = await scoreMasks(plan, masks, subject, 0);
     const values = sum.map((value) => value / (samples * riseKept));
-    return { values, forwards: samples, signed: values.some((value) => value < 0), details: { masks: samples, seed } };
+    return {
+      values,
+      forwards: samples,
+      signed: values.some((value) => value < 0),
+      details: { masks: samples, seed, floor: values.reduce((a, b) => Math.min(a, b), Infinity) },
+    };
   });
 }

@@ -12,9 +12,10 @@ import { type Classifier, createClassifier } from "../../src/nn/classifier.ts";
 import { loadWeights } from "../../src/nn/formats/files.node.ts";
 import { inspectWeights } from "../../src/nn/formats/inspect.ts";
 import { baselinePixels } from "../../src/xai/baselines.ts";
-import { GradCam } from "../../src/xai/gradCam.ts";
+import { ExactCam, exactCamMap } from "../../src/xai/exactCam.ts";
+import { GradCam, normaliseByPeak } from "../../src/xai/gradCam.ts";
 import { IntegratedGradients } from "../../src/xai/integratedGradients.ts";
-import { scoreOf } from "../../src/xai/model.ts";
+import { type Score, scoreOf } from "../../src/xai/model.ts";
 import { testDevice } from "../device.ts";
 import { expectDistance, isQuickAdapter, loadTruth, type Truth, weightsFile } from "../reference.ts";
 import { hasShared, shared } from "../shared.ts";
@@ -49,6 +50,24 @@ describe.skipIf(!hasShared)("explanations of MobileNetV2 against float64 truth",
         const name = `gradcam/${score}/${layer}`;
         expectDistance(name, relativeL2(heatmaps, truth.tensor(name)), bound);
       });
+
+  for (const score of scores)
+    it(`exactCam of the ${score} is Grad-CAM at out_relu, for the price of a forward pass`, async () => {
+      using exact = await ExactCam.create(classifier.explainable, { score, maxBatch: 4 });
+      using gradCam = await GradCam.create(classifier.explainable, { score, layer: "out_relu", maxBatch: 4 });
+      const pixels = truth.tensor("pixels_u8");
+      const { layer, maps } = await exact.run(pixels, truth.classes);
+      expect(layer).toBe("out_relu");
+      const { heatmaps } = await gradCam.explain(pixels, truth.classes);
+      const exactHeatmaps = normaliseByPeak(maps, truth.classes.length).heatmaps;
+      expectDistance(`exactCam/${score} to Grad-CAM`, relativeL2(exactHeatmaps, heatmaps), 1e-5);
+      expectDistance(
+        `exactCam/${score} to truth`,
+        relativeL2(exactHeatmaps, truth.tensor(`gradcam/${score}/out_relu`)),
+        5e-6,
+      );
+      expectDistance(`exactCam/${score}, FLOP over a forward pass`, await costOverForward(classifier, score), 1.1);
+    });
 
   it("finds the practical's layer by name", async () => {
     using gradCam = await GradCam.create(classifier.explainable, { layer: "by-name" });
@@ -95,16 +114,35 @@ describe.skipIf(!hasShared)("explanations of MobileNetV2 against float64 truth",
           const images = process.env.TEPAL_LONG ? truth.classes.map((_, index) => index) : [1];
           for (const image of images) {
             const pixels = truth.tensor("pixels_u8").slice(image * pixelsPerImage, (image + 1) * pixelsPerImage);
-            const { attribution, relativeGap } = await method.explain(pixels, baseline, truth.classes[image]);
+            const { attribution, relativeGap, evaluations } = await method.explain(
+              pixels,
+              baseline,
+              truth.classes[image],
+            );
             const want = truth
               .tensor(`ig/${score}/${name}`)
               .subarray(image * pixelsPerImage, (image + 1) * pixelsPerImage);
             expectDistance(`ig/${score}/${name}, image ${image}`, relativeL2(attribution, want), 3e-3);
             expect(relativeGap).toBeLessThan(0.5);
+            // Linspace holds both ends; Gauss–Legendre needs them for the gap.
+            expect(evaluations).toBe(rule === "linspace" ? 50 : 52);
           }
         },
       );
 });
+
+/** Floating-point operations of exactCam over those of a prediction, as the plans count them. */
+async function costOverForward(classifier: Classifier, score: Score): Promise<number> {
+  const logits = classifier.build(input("x", [BATCH, 224, 224, 3])).logits as Tensor;
+  const { map } = exactCamMap(logits, input("targets", [BATCH, 1000]), score);
+  const flops = await Promise.all(
+    [logits, map].map(async (output) => {
+      using plan = await compile(await testDevice(), { outputs: { output } }, { parameters: classifier.parameters });
+      return plan.steps(1).main.reduce((sum, { call }) => sum + call.flops, 0);
+    }),
+  );
+  return flops[1] / flops[0];
+}
 
 function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let [dot, left, right] = [0, 0, 0];
@@ -132,6 +170,6 @@ async function float64Twin(
     return [relu6Mask(input(`run/${label}`, activation.shape), inputs[1])];
   });
   for (const name of classifier.parameters.names)
-    if (!name.includes("integrated")) given[name] = await classifier.parameters.get(name);
+    if (!name.startsWith("xai/")) given[name] = await classifier.parameters.get(name);
   return runReference(twin, given, { references, batch: 1 }).outputs.gradient;
 }

@@ -4,7 +4,7 @@ import { type Drawn, formatAddress, type SampleAddress } from "../../data/augmen
 import type { BatchSample } from "../../data/augment/stages.ts";
 import { type Image, toImage } from "../../data/images.ts";
 import type { Device } from "../../engine/device.ts";
-import type { Cell, SheetRow } from "./picture.ts";
+import type { Cell, SheetRow } from "../drawing/sheet.ts";
 
 export interface AugmentedImage {
   readonly address: SampleAddress;

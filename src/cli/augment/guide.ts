@@ -8,8 +8,8 @@ import { type Image, toImage } from "../../data/images.ts";
 import { renderPetal } from "../../data/petals.ts";
 import type { Device } from "../../engine/device.ts";
 import { type FillMode, fillModes } from "../../engine/ops/affine.ts";
+import { type Cell, drawSheet } from "../drawing/sheet.ts";
 import { augmentAt } from "./grid.ts";
-import { type Cell, drawSheet } from "./picture.ts";
 import { drawTimelines, timelineLayers } from "./timeline.ts";
 
 const edge = 80;

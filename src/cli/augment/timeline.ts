@@ -4,7 +4,7 @@ import type { Parameters } from "../../data/augment/layer.ts";
 import { PolicyBuilder } from "../../data/augment/policy.ts";
 import { type Image, type ImageSize, toImage } from "../../data/images.ts";
 import type { Device } from "../../engine/device.ts";
-import type { SheetRow } from "./picture.ts";
+import type { SheetRow } from "../drawing/sheet.ts";
 
 /** One operation at a strength of 0 (nothing) to 1. */
 interface Timeline {

@@ -17,10 +17,10 @@ import { encodePng } from "../../data/png.node.ts";
 import { fitImage } from "../../data/resize.ts";
 import { UsageError } from "../../engine/errors.ts";
 import { augmentAt, gridRows } from "../augment/grid.ts";
-import { drawSheet } from "../augment/picture.ts";
 import { drawTimelines } from "../augment/timeline.ts";
 import { type CommandContext, defineCommand } from "../command.ts";
 import { withDevice } from "../device.ts";
+import { drawSheet } from "../drawing/sheet.ts";
 import { toJson } from "../json.ts";
 
 /** A built-in policy or one from a file, with the mixing layer appended; without `--policy` a mix is only a mix. */
