@@ -2,6 +2,7 @@
 import type { DatasetItem, ImageDataset } from "./loaders.ts";
 import { PART_NAMES, type PartName } from "./loaders.ts";
 import { petalName, petalSpecies, renderPetal } from "./petals.ts";
+import type { PetalShortcut } from "./petals-shortcut.ts";
 
 export interface PetalsSettings {
   readonly seed: number;
@@ -9,12 +10,14 @@ export interface PetalsSettings {
   readonly size?: number;
   /** Flowers of each of the ten species. */
   readonly perClass?: Readonly<Record<PartName, number>>;
+  /** Something beside the flower that betrays the species; none when left out. */
+  readonly shortcut?: PetalShortcut;
 }
 
 const defaultPerClass = { train: 150, validation: 25, test: 40 } as const;
 
 /** Opens `petals`. Throws DataError, when it is read, for an impossible size. */
-export function openPetals({ seed, size = 64, perClass = defaultPerClass }: PetalsSettings): ImageDataset {
+export function openPetals({ seed, size = 64, perClass = defaultPerClass, shortcut }: PetalsSettings): ImageDataset {
   const species = petalSpecies.length;
   const places: { part: PartName; index: number }[] = PART_NAMES.flatMap((part) =>
     Array.from({ length: perClass[part] * species }, (_, index) => ({ part, index })),
@@ -33,7 +36,7 @@ export function openPetals({ seed, size = 64, perClass = defaultPerClass }: Peta
     imageSize: { height: size, width: size },
     async *read(chosen) {
       for (const index of chosen) {
-        const { image } = renderPetal({ seed, size, species: items[index].label, ...places[index] });
+        const { image } = renderPetal({ seed, size, shortcut, species: items[index].label, ...places[index] });
         yield { index, content: { name: items[index].name, image } };
       }
     },

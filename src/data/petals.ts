@@ -9,6 +9,7 @@ import { CounterRandom } from "../engine/random.ts";
 import { type Color, flowerColors, leafColor, scale } from "./petals-color.ts";
 import { createLayer, drawSurface, type Layer, type Light, type Pose, rotate, type Vector } from "./petals-raster.ts";
 import { blur, drawBackground, latticeNoise, valueNoise } from "./petals-scene.ts";
+import { markCorner, type PetalShortcut, shortcutColor, tintBackground, uncoveredMask } from "./petals-shortcut.ts";
 import { SPECIES } from "./petals-species.ts";
 
 export type PetalsPart = "train" | "validation" | "test";
@@ -25,6 +26,17 @@ export interface PetalOptions {
   part?: PetalsPart;
   /** False leaves the flower and its shadow out and keeps the rest. */
   flower?: boolean;
+  /** Something beside the flower that betrays the species; none when left out. */
+  shortcut?: PetalShortcut;
+}
+
+/** A flower as it was drawn, with what is where. */
+export interface DrawnPetal {
+  image: RgbImage;
+  /** [size, size], 255 on the blossom. */
+  mask: Uint8Array;
+  /** [size, size], 255 on the shortcut, where one was asked for. */
+  shortcutMask?: Uint8Array;
 }
 
 /** `data`: RGB bytes, row by row. */
@@ -39,6 +51,8 @@ export interface PetalsSplit {
   pixels: Uint8Array;
   /** [N, size, size], 255 on the flower and 0 elsewhere. */
   masks: Uint8Array;
+  /** [N, size, size], 255 on the shortcut; only where the part has one. */
+  shortcutMasks?: Uint8Array;
   /** [N] */
   labels: Int32Array;
   names: string[];
@@ -54,7 +68,7 @@ export const petalSpecies: readonly string[] = SPECIES.map(({ name }) => name);
 
 const STREAMS: Record<PetalsPart, number> = { train: 0, validation: 1, test: 2 };
 /** The `op` of each group of draws: a species that draws more petals must not shift the colours. */
-const OPS = { light: 1, colors: 2, pose: 3, background: 4, plant: 5, petals: 6, front: 7 } as const;
+const OPS = { light: 1, colors: 2, pose: 3, background: 4, plant: 5, petals: 6, front: 7, shortcut: 8 } as const;
 const FLAT: Pose["rotation"] = [
   [1, 0, 0],
   [0, 1, 0],
@@ -290,8 +304,8 @@ function checkOptions(size: number, species: number): void {
  * Draws one flower: an RGB image [size, size, 3] and its mask [size, size], 255 where the blossom covers most of a pixel
  * (stem, leaves and what hides the blossom are not part of it). Throws DataError for an unknown species or size.
  */
-export function renderPetal(options: PetalOptions): { image: RgbImage; mask: Uint8Array } {
-  const { seed, index, species, size = 64, part = "train", flower: visible = true } = options;
+export function renderPetal(options: PetalOptions): DrawnPetal {
+  const { seed, index, species, size = 64, part = "train", flower: visible = true, shortcut } = options;
   checkOptions(size, species);
   const random = (op: number) => new CounterRandom(seed, STREAMS[part], index, op);
   const { upright, draw } = SPECIES[species];
@@ -301,31 +315,50 @@ export function renderPetal(options: PetalOptions): { image: RgbImage; mask: Uin
   const side = size * (size > 128 ? 2 : 3);
   const [plant, flower, front] = [createLayer(side), createLayer(side), createLayer(side)];
   const background = drawBackground(size, random(OPS.background), lamp);
+  const code = random(OPS.shortcut);
+  const color = shortcut && shortcutColor(shortcut, species, SPECIES.length, code);
+  if (color && shortcut.kind === "background") tintBackground(background, color);
   drawPlant(plant, random(OPS.plant), lamp, pose, colors.green, upright);
   if (visible) draw({ layer: flower, pose, light: lamp, colors, random: random(OPS.petals) });
   drawFront(front, random(OPS.front), lamp, pose);
   const shade = visible ? castShadow(flower, background.side, pose, lamp) : null;
-  return compose({ background, plant, flower, front, shade }, size, lamp);
+  const drawn = compose({ background, plant, flower, front, shade }, size, lamp);
+  if (!color) return drawn;
+  const shortcutMask =
+    shortcut.kind === "corner"
+      ? markCorner(drawn.image.data, drawn.mask, size, color, code)
+      : uncoveredMask([plant, flower, front], size);
+  return { ...drawn, shortcutMask };
 }
 
 /** The name of image `index` of a part; it shows species `index` mod 10. */
 export const petalName = (part: PetalsPart, index: number): string =>
   `${part}/${String(index).padStart(5, "0")}-${petalSpecies[index % SPECIES.length]}`;
 
-function renderSplit(seed: number, part: PetalsPart, size: number, perClass: number, onImage: () => void): PetalsSplit {
+interface SplitSettings {
+  seed: number;
+  size: number;
+  perClass: number;
+  shortcut?: PetalShortcut;
+  onImage: () => void;
+}
+
+function renderSplit(part: PetalsPart, { seed, size, perClass, shortcut, onImage }: SplitSettings): PetalsSplit {
   const count = perClass * SPECIES.length;
   const pixels = new Uint8Array(count * size * size * 3);
   const masks = new Uint8Array(count * size * size);
+  const shortcutMasks = shortcut && new Uint8Array(masks.length);
   const labels = Int32Array.from({ length: count }, (_, index) => index % SPECIES.length);
   const names: string[] = [];
   for (let index = 0; index < count; index++) {
-    const { image, mask } = renderPetal({ seed, part, index, species: labels[index], size });
+    const { image, mask, shortcutMask } = renderPetal({ seed, part, index, species: labels[index], size, shortcut });
     pixels.set(image.data, index * image.data.length);
     masks.set(mask, index * mask.length);
+    if (shortcutMask) shortcutMasks?.set(shortcutMask, index * mask.length);
     onImage();
     names.push(petalName(part, index));
   }
-  return { pixels, masks, labels, names };
+  return { pixels, masks, ...(shortcutMasks ? { shortcutMasks } : {}), labels, names };
 }
 
 /**
@@ -336,11 +369,17 @@ export function petalsDataset({
   seed,
   size = 64,
   perClass,
+  shortcut,
   onImage = () => {},
 }: {
   seed: number;
   size?: number;
   perClass: Record<PetalsPart, number>;
+  /**
+   * What betrays the species in every part. The same call without it, or with `tells: "chance"`, draws the same flowers: the
+   * test part without the shortcut, and what an honest network learns from.
+   */
+  shortcut?: PetalShortcut;
   /** Called after each image. */
   onImage?: () => void;
 }): PetalsDataset {
@@ -350,7 +389,7 @@ export function petalsDataset({
     if (!(Number.isInteger(count) && count >= 0)) {
       throw new DataError(`petals needs a whole number of images per class, got ${count} for ${part}; pass 0 or more`);
     }
-    return renderSplit(seed, part, size, count, onImage);
+    return renderSplit(part, { seed, size, perClass: count, shortcut, onImage });
   };
   return {
     classNames: [...petalSpecies],

@@ -4,6 +4,7 @@ import { type Image, toImage } from "../../data/images.ts";
 import type { ImageDataset, PartName } from "../../data/loaders.ts";
 import type { BrokenImage } from "../../data/loadImages.node.ts";
 import { petalsDataset } from "../../data/petals.ts";
+import type { PetalShortcut } from "../../data/petals-shortcut.ts";
 import { stratifiedSplit } from "../../data/splits.ts";
 import {
   cutPart,
@@ -25,6 +26,8 @@ export interface Material {
   readonly test: Photographs;
   /** [N, H, W], 255 on the flower, for each test image; only where it is known. */
   readonly testMasks?: Uint8Array;
+  /** The same for what betrays the class, where the images were drawn with such a shortcut. */
+  readonly testShortcutMasks?: Uint8Array;
   readonly broken: readonly BrokenImage[];
 }
 
@@ -35,7 +38,8 @@ export const petalsPerClass = { train: 150, validation: 25, test: 40 } as const;
 /** Shares of the photographs that validate and test when no split file says so. */
 const shares = { validation: 0.15, test: 0.15 };
 
-export function drawPetals(seed: number, terminal: Terminal): Material {
+/** @param shortcut what betrays the species in every image; none when left out */
+export function drawPetals(seed: number, terminal: Terminal, shortcut?: PetalShortcut): Material {
   const species = 10;
   const total = species * (petalsPerClass.train + petalsPerClass.validation + petalsPerClass.test);
   const progress = terminal.progress("drawing petals", total);
@@ -44,6 +48,7 @@ export function drawPetals(seed: number, terminal: Terminal): Material {
     seed,
     size: petalsSize,
     perClass: petalsPerClass,
+    shortcut,
     onImage: () => progress.update(++drawn),
   });
   progress.finish();
@@ -66,6 +71,7 @@ export function drawPetals(seed: number, terminal: Terminal): Material {
     validation: part(parts.validation),
     test: part(parts.test),
     testMasks: parts.test.masks,
+    testShortcutMasks: parts.test.shortcutMasks,
     broken: [],
   };
 }

@@ -1,0 +1,202 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { type ShortcutKind, shortcutKinds } from "../../data/petals-shortcut.ts";
+import type { Device } from "../../engine/device.ts";
+import { UsageError } from "../../engine/errors.ts";
+import type { Classifier } from "../../nn/classifier.ts";
+import { renderEvidencePage } from "../../report/evidencePage.ts";
+import type { DriftRow } from "../../xai/evidence/drift.ts";
+import { type Evidence, EvidenceBench, type Fill, fills } from "../../xai/evidence/evidence.ts";
+import { type RankedMethod, rankMethods, summarise } from "../../xai/evidence/ranking.ts";
+import type { ShortcutFinding } from "../../xai/evidence/shortcut.ts";
+import { methodNamed, methods } from "../../xai/methods.ts";
+import { type CommandContext, defineCommand } from "../command.ts";
+import { dataOptions } from "../dataset.ts";
+import { withDevice } from "../device.ts";
+import { loadClassifier } from "../model.ts";
+import { drawPetals } from "../practical/material.ts";
+import { trainSmallCnn } from "../practical/training.ts";
+import { DriftStudy } from "../xaiBench/drift.ts";
+import { type BenchImage, dataImages, drawTestPetals, petalImages } from "../xaiBench/material.ts";
+import { fineMaps, judgeShortcut, trainShortcutPair } from "../xaiBench/shortcuts.ts";
+import { rankingTable } from "../xaiBench/table.ts";
+
+interface Settings {
+  readonly model?: string;
+  readonly weights?: string;
+  readonly data?: string;
+  readonly root?: string;
+  readonly size?: number;
+  readonly methods: readonly string[];
+  readonly layer: readonly string[];
+  readonly images: number;
+  readonly fill: Fill;
+  readonly shortcut?: ShortcutKind;
+  readonly drift: boolean;
+  readonly seed: number;
+  readonly epochs: number;
+  readonly out: string;
+}
+
+export const command = defineCommand({
+  name: "xai-bench",
+  summary: "rank the methods of explanation on a model and data set by their evidence and cost",
+  usage: "[--model DIR | --weights FILE] [--data NAME|DIR|FILE] [--methods NAME]... [options]",
+  positionals: [],
+  options: {
+    model: { type: "path", exists: "folder", help: "a folder written by train; without it, smallCnn learns petals" },
+    weights: { type: "path", exists: "file", help: "a Keras .h5, .keras or .safetensors file with a head" },
+    data: { ...dataOptions.data, help: `${dataOptions.data.help}; petals, with masks, when left out` },
+    root: dataOptions.root,
+    size: { type: "integer", min: 32, help: "edge of the model's input, else the model's own" },
+    methods: {
+      type: "choice",
+      choices: Object.keys(methods),
+      multiple: true,
+      help: "only these; repeat the option for several; all when left out",
+    },
+    layer: {
+      type: "string",
+      multiple: true,
+      placeholder: "NAME",
+      help: "layer of the CAM family, else the last spatial activation",
+    },
+    images: { type: "integer", min: 1, max: 1000, default: 4, help: "images that the evidence is gathered on" },
+    fill: { type: "choice", choices: fills, default: "blur", help: "what stands for removed pixels in the curves" },
+    shortcut: {
+      type: "choice",
+      choices: shortcutKinds,
+      help: "also train a network that can cheat and an honest one on petals, and see which methods expose the cheat",
+    },
+    drift: { type: "boolean", help: "also follow the best method's maps through augmentations and corruptions" },
+    seed: { type: "integer", min: 0, default: 1, help: "decides drawings, first weights, controls and noise" },
+    epochs: { type: "integer", min: 1, default: 6, help: "passes over petals where a network is trained" },
+    out: { type: "path", default: "xai-bench", placeholder: "DIR", help: "folder for evidence.json and evidence.html" },
+  },
+  examples: [
+    ["tepal xai-bench", "all methods on smallCnn and petals, where the truth is known"],
+    [
+      "tepal xai-bench --model runs/flowers --data flower_photos --methods gradcam --methods ig",
+      "two methods on photographs",
+    ],
+    ["tepal xai-bench --methods layercam --layer stem_relu --shortcut corner", "does it find the cheat?"],
+  ],
+  async run(args, context) {
+    if (args.data !== undefined && args.model === undefined && args.weights === undefined)
+      throw new UsageError("--data needs --model DIR or --weights FILE; petals are learned from scratch");
+    const settings = { ...args, fill: args.fill as Fill, shortcut: args.shortcut as ShortcutKind | undefined };
+    return withDevice((device, adapter) => runBench(device, adapter, settings, context));
+  },
+});
+
+async function runBench(device: Device, adapter: string, settings: Settings, context: CommandContext): Promise<object> {
+  const { out, seed, images: count } = settings;
+  const { classifier, images, data, network } = await subject(device, settings, context);
+  const ranked = await gather(classifier, images, settings, context);
+  const drift = settings.drift ? await followMaps(classifier, images, ranked[0].method, settings, context) : null;
+  const shortcuts = settings.shortcut ? await judgeCheat(device, settings.shortcut, settings, context) : [];
+  const result = { data, network, adapter, images: images.length, seed, fill: settings.fill, ranked, drift, shortcuts };
+  mkdirSync(out, { recursive: true });
+  const page = resolve(out, "evidence.html");
+  writeFileSync(page, renderEvidencePage(result));
+  writeFileSync(join(out, "evidence.json"), `${JSON.stringify({ ...result, count }, null, 2)}\n`);
+  context.print(rankingTable(ranked));
+  for (const { method, words } of shortcuts) context.print(`${method}: ${words}`);
+  context.print(page);
+  await classifier.dispose();
+  return { ...result, page };
+}
+
+interface Subject {
+  readonly classifier: Classifier;
+  readonly images: readonly BenchImage[];
+  readonly data: string;
+  readonly network: string;
+}
+
+/** The model under test and the images: given ones, or petals and a network that learns them first. */
+async function subject(device: Device, settings: Settings, { terminal }: CommandContext): Promise<Subject> {
+  const { data, model, weights, seed, images: count } = settings;
+  const given = model !== undefined || weights !== undefined;
+  if (data !== undefined && data !== "petals") {
+    const classifier = await loadClassifier(device, settings);
+    const images = await dataImages(classifier, { data, root: settings.root, seed }, count, terminal);
+    return { classifier, images, data, network: (model ?? weights) as string };
+  }
+  if (given) {
+    const classifier = await loadClassifier(device, { model, weights, size: settings.size });
+    const images = await petalImages(classifier, drawTestPetals(seed, classifier.inputSize, count), count);
+    return { classifier, images, data: "petals", network: (model ?? weights) as string };
+  }
+  const material = drawPetals(seed, terminal);
+  const { classifier } = await trainSmallCnn(device, material, trainingOf(settings), terminal);
+  const images = await petalImages(classifier, { ...material.test, masks: material.testMasks }, count);
+  return { classifier, images, data: "petals", network: "smallCnn, trained here" };
+}
+
+/** How the practical trains on petals. */
+const trainingOf = ({ epochs, seed }: Settings) => ({ epochs, seed, batch: 16, learningRate: 1e-2 });
+
+const chosenMethods = ({ methods: names }: Settings): string[] =>
+  names.length > 0 ? [...names] : Object.keys(methods);
+
+const methodOptions = ({ layer, seed }: Settings) => ({ seed, ...(layer.length > 0 ? { layers: layer } : {}) });
+
+async function gather(
+  classifier: Classifier,
+  images: readonly BenchImage[],
+  settings: Settings,
+  { terminal }: CommandContext,
+): Promise<RankedMethod[]> {
+  const names = chosenMethods(settings);
+  const progress = terminal.progress("gathering evidence", names.length * images.length);
+  const summaries = [];
+  for (const [place, name] of names.entries()) {
+    const method = methodNamed(name);
+    const options = { ...methodOptions(settings), fill: settings.fill };
+    using bench = await EvidenceBench.create(classifier.explainable, method, options);
+    const evidence: Evidence[] = [];
+    let seconds = 0;
+    for (const [index, { pixels, predicted, mask }] of images.entries()) {
+      const started = performance.now();
+      const explanation = await bench.explain(pixels, predicted);
+      seconds += (performance.now() - started) / 1000 / images.length;
+      evidence.push(await bench.measureMap(explanation, pixels, predicted, mask));
+      progress.update(place * images.length + index + 1, name);
+    }
+    summaries.push(summarise(name, evidence, seconds));
+  }
+  progress.finish();
+  return rankMethods(summaries);
+}
+
+async function followMaps(
+  classifier: Classifier,
+  images: readonly BenchImage[],
+  name: string,
+  settings: Settings,
+  { terminal }: CommandContext,
+): Promise<{ method: string; rows: DriftRow[] }> {
+  using explainer = await methodNamed(name).create(classifier.explainable, methodOptions(settings));
+  const study = await DriftStudy.create(classifier, explainer, images, settings.seed);
+  return { method: name, rows: await study.run(terminal) };
+}
+
+/** Enough images for the area under the curve to mean something. */
+const shortcutImages = 40;
+
+async function judgeCheat(
+  device: Device,
+  kind: ShortcutKind,
+  settings: Settings,
+  { terminal }: CommandContext,
+): Promise<(ShortcutFinding & { method: string })[]> {
+  const pair = await trainShortcutPair(device, kind, trainingOf(settings), terminal);
+  const fine = await judgeShortcut(pair, methodNamed(fineMaps.method), { layers: fineMaps.layers }, shortcutImages);
+  const findings = [{ ...fine, method: `${fineMaps.method} at ${fineMaps.layers.join(" and ")}` }];
+  for (const name of chosenMethods(settings))
+    findings.push(await judgeShortcut(pair, methodNamed(name), methodOptions(settings), shortcutImages));
+  await pair.cheat.dispose();
+  await pair.honest.dispose();
+  return findings;
+}

@@ -1,0 +1,84 @@
+import { batchPixels } from "../../data/datasets.ts";
+import type { ShortcutKind } from "../../data/petals-shortcut.ts";
+import type { Device } from "../../engine/device.ts";
+import type { Classifier } from "../../nn/classifier.ts";
+import { lossAndAccuracy } from "../../nn/metrics.ts";
+import { predictAll } from "../../nn/networkTraining.ts";
+import { massInside } from "../../xai/evidence/location.ts";
+import { type ShortcutFinding, shortcutFinding } from "../../xai/evidence/shortcut.ts";
+import { mean } from "../../xai/evidence/statistics.ts";
+import type { Method, MethodOptions } from "../../xai/explanation.ts";
+import { upsampleHeatmap } from "../../xai/overlay.ts";
+import { pixelSource } from "../dataset.ts";
+import { drawPetals, type Material } from "../practical/material.ts";
+import { type TrainingSettings, trainSmallCnn } from "../practical/training.ts";
+import type { Terminal } from "../terminal.ts";
+
+const titles: Readonly<Record<ShortcutKind, string>> = { corner: "corner mark", background: "background" };
+
+/**
+ * The maps that judge best: fine enough to keep a background and the flower before it apart (the last activation of smallCnn
+ * sees half the picture from each cell).
+ */
+export const fineMaps = { method: "layercam", layers: ["stem_relu", "stage_1_relu"] } as const;
+
+export interface ShortcutPair {
+  readonly kind: ShortcutKind;
+  readonly cheat: Classifier;
+  readonly honest: Classifier;
+  /** Drawn with the shortcut, and the same flowers without it. */
+  readonly material: Material;
+  readonly plain: Material;
+}
+
+/**
+ * Two networks by the same code, seed and flowers: one learns from pictures where the shortcut tells the species, the other
+ * from pictures where it looks the same and tells nothing.
+ */
+export async function trainShortcutPair(
+  device: Device,
+  kind: ShortcutKind,
+  settings: TrainingSettings,
+  terminal: Terminal,
+): Promise<ShortcutPair> {
+  const material = drawPetals(settings.seed, terminal, { kind });
+  const chance = drawPetals(settings.seed, terminal, { kind, tells: "chance" });
+  const { classifier: cheat } = await trainSmallCnn(device, material, settings, terminal);
+  const { classifier: honest } = await trainSmallCnn(device, chance, settings, terminal);
+  return { kind, cheat, honest, material, plain: drawPetals(settings.seed, terminal) };
+}
+
+/** What one method's maps say of the two networks, on the first test images with the shortcut. */
+export async function judgeShortcut(
+  { kind, cheat, honest, material, plain }: ShortcutPair,
+  method: Method,
+  options: MethodOptions,
+  count: number,
+): Promise<ShortcutFinding & { readonly method: string }> {
+  const { test, testShortcutMasks } = material;
+  const pixels = test.height * test.width;
+  const masks = Array.from({ length: count }, (_, index) =>
+    (testShortcutMasks as Uint8Array).subarray(index * pixels, (index + 1) * pixels),
+  );
+  const masses = async (classifier: Classifier): Promise<(number | null)[]> => {
+    using explainer = await method.create(classifier.explainable, options);
+    const images = batchPixels(
+      test,
+      masks.map((_, index) => index),
+    );
+    const maps = await explainer.explain(images, Array.from(test.labels.subarray(0, count)));
+    return maps.map(({ heatmap }, index) =>
+      massInside(upsampleHeatmap(heatmap, test.height, test.width), masks[index]),
+    );
+  };
+  const accuracyOn = async ({ test: images }: Material): Promise<number> =>
+    lossAndAccuracy(await predictAll(cheat, pixelSource(images)), images.labels, images.classNames.length).accuracy;
+  const finding = shortcutFinding({
+    shortcut: titles[kind],
+    suspect: await masses(cheat),
+    honest: await masses(honest),
+    area: mean(masks.map((mask) => mask.reduce((sum, value) => sum + Number(value > 0), 0) / pixels)),
+    accuracy: { withShortcut: await accuracyOn(material), without: await accuracyOn(plain) },
+  });
+  return { method: method.name, ...finding };
+}

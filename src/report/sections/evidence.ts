@@ -1,0 +1,64 @@
+import { costChart, driftChart } from "../evidenceCharts.ts";
+import type { EvidenceReport } from "../evidenceTypes.ts";
+import { fixed, percent } from "../format.ts";
+import { type Html, html } from "../html.ts";
+
+/** The methods by their evidence: in words, as a table, and against their cost. */
+export function rankingSection({ ranked, images, fill }: EvidenceReport): Html {
+  const failing = ranked.filter(({ sane }) => !sane).map(({ method }) => method);
+  const best = ranked[0];
+  return html`
+<section id="ranking" aria-labelledby="ranking-title">
+  <h2 id="ranking-title">Which maps to believe</h2>
+  <p><strong>${best.method}</strong> comes first of ${ranked.length} by the mean of its ranks over all evidence, on ${images} ${images === 1 ? "image" : "images"}.
+  ${
+    failing.length > 0
+      ? html`Do not believe ${failing.join(", ")} here: the map stays much the same when the network has forgotten all that it learned, so it shows the picture and not the network.`
+      : html`Every map changed when the network forgot what it had learned, as a map that explains the network must.`
+  }</p>
+  <figure>${costChart(ranked)}<figcaption>Evidence against cost. Best is at the upper left; hollow marks fail the sanity check.</figcaption></figure>
+  <div class="scroll"><table class="numbers">
+    <caption><span>Gains are areas under the curve beyond those of pixels in random order; removed pixels are filled with the image’s ${fill}.
+    Remaining is the rank correlation with the map of a network without its weights.</span></caption>
+    <thead><tr><th>Method</th><th>Mean rank</th><th>Insertion gain</th><th>Deletion gain</th><th>ROAD</th><th>Remaining</th><th>Sensitivity</th><th>Pointing</th><th>Mass in mask</th><th>IoU</th><th>Passes</th></tr></thead>
+    <tbody>${ranked.map(
+      (row) =>
+        html`<tr><th>${row.place}. ${row.method}</th><td>${fixed(row.meanRank, 2)}</td><td>${fixed(row.insertionGain, 3)}</td><td>${fixed(row.deletionGain, 3)}</td><td>${fixed(row.road, 3)}</td><td>${fixed(row.remaining, 2)}${!row.sane && " ✗"}</td><td>${fixed(row.sensitivity, 2)}</td><td>${percent(row.pointing, 0)}</td><td>${percent(row.relevanceMass, 0)}</td><td>${fixed(row.intersectionOverUnion, 2)}</td><td>${fixed(row.forwards + row.gradients, 0)}</td></tr>`,
+    )}</tbody>
+  </table></div>
+</section>`;
+}
+
+/** What each method says of a network that can cheat. */
+export function shortcutSection({ shortcuts }: EvidenceReport): Html | null {
+  if (shortcuts.length === 0) return null;
+  return html`
+<section id="shortcut" aria-labelledby="shortcut-title">
+  <h2 id="shortcut-title">Does it find the cheat?</h2>
+  <p>Two networks learned by the same code from the same flowers. For one, something beside the flower told the species; for the
+  other it looked the same and told nothing. A map that works shows the difference.</p>
+  <ul>${shortcuts.map(
+    ({ method, words, exposed }) =>
+      html`<li><span class="verdict ${exposed ? "right" : "wrong"}"><span aria-hidden="true">${exposed ? "✓" : "✗"}</span> ${method}</span>: ${words}</li>`,
+  )}</ul>
+</section>`;
+}
+
+/** How far the maps of one method move when the picture changes. */
+export function driftSection({ drift, images }: EvidenceReport): Html | null {
+  if (drift === null) return null;
+  return html`
+<section id="drift" aria-labelledby="drift-title">
+  <h2 id="drift-title">How far the maps move</h2>
+  <p>Maps of ${drift.method} on ${images} images, before and after a change of the picture; after a change of geometry the map is
+  brought back first. A network may keep its answer and change its reasons: then the map moves and the accuracy stays.</p>
+  <figure>${driftChart(drift.rows)}<figcaption>Rank correlation with the map of the unchanged picture, against the drop in accuracy.</figcaption></figure>
+  <div class="scroll"><table class="numbers dense">
+    <thead><tr><th>Change</th><th>Severity</th><th>Rank correlation</th><th>IoU of the top fifth</th><th>Shift of the centre</th><th>Accuracy</th><th>Drop</th></tr></thead>
+    <tbody>${drift.rows.map(
+      (row) =>
+        html`<tr><th>${row.name}</th><td>${row.severity ?? "–"}</td><td>${fixed(row.rankCorrelation, 2)}</td><td>${fixed(row.topIou, 2)}</td><td>${percent(row.centreShift)}</td><td>${percent(row.accuracy, 0)}</td><td>${percent(row.accuracyDrop, 0)}</td></tr>`,
+    )}</tbody>
+  </table></div>
+</section>`;
+}
