@@ -80,6 +80,21 @@ fn multiplyBroadcast(@builtin(global_invocation_id) id: vec3u, @builtin(num_work
 }
 
 @compute @workgroup_size(WORKGROUP)
+fn divide(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.x + id.y * groups.x * WORKGROUP;
+  if (i >= params.count) { return; }
+  y[i] = a[i] / b[i];
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn divideBroadcast(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.x + id.y * groups.x * WORKGROUP;
+  if (i >= params.count) { return; }
+  let at = positions(i);
+  y[i] = a[at.x] / b[at.y];
+}
+
+@compute @workgroup_size(WORKGROUP)
 fn addVectors(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   for (var i = id.x; i < params.count; i += groups.x * WORKGROUP) {
     yVectors[i] = aVectors[i] + bVectors[i];
@@ -97,5 +112,12 @@ fn subtractVectors(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgr
 fn multiplyVectors(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   for (var i = id.x; i < params.count; i += groups.x * WORKGROUP) {
     yVectors[i] = aVectors[i] * bVectors[i];
+  }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn divideVectors(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  for (var i = id.x; i < params.count; i += groups.x * WORKGROUP) {
+    yVectors[i] = aVectors[i] / bVectors[i];
   }
 }

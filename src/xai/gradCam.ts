@@ -1,14 +1,11 @@
 import { gradients } from "../engine/autodiff.ts";
-import { compile } from "../engine/compile.ts";
-import { GraphError } from "../engine/errors.ts";
 import type { Tensor } from "../engine/graph.ts";
 import { multiply } from "../engine/ops/binary.ts";
 import { mean, sum } from "../engine/ops/reduce.ts";
-import { input } from "../engine/ops/sources.ts";
 import { relu } from "../engine/ops/unary.ts";
-import type { Plan } from "../engine/plan/plan.ts";
-import { BATCH } from "../engine/types.ts";
-import { type ExplainableModel, layerOf, logitsOf, preprocess, type Score, scoreOf } from "./model.ts";
+import { CamPlan, type CamRule } from "./camPlan.ts";
+import type { Target } from "./explanation.ts";
+import type { ExplainableModel, Score } from "./model.ts";
 
 export interface GradCamOptions {
   /** Label of the layer to look at; the last spatial activation by default. */
@@ -29,21 +26,21 @@ export interface GradCamMaps {
   readonly status: readonly ("ok" | "no positive evidence")[];
 }
 
+/** Grad-CAM (Selvaraju et al. 2017): Σ_c mean_hw(∂score/∂A_c) · A_c. */
+export const gradCamRule: CamRule = (activation, gradient) =>
+  sum(multiply(activation, mean(gradient, [1, 2], true)), [3]);
+
 /**
- * Grad-CAM (Selvaraju et al. 2017): ReLU(Σ_c mean_hw(∂score/∂A_c) · A_c) per image, not normalised.
+ * Grad-CAM as nodes of a graph, not normalised: ReLU(Σ_c mean_hw(∂score/∂A_c) · A_c) per image.
  * score [N], layer [N, h, w, C] → [N, h, w].
  */
-export function gradCamMap(score: Tensor, layer: Tensor): Tensor {
-  const [gradient] = gradients(score, [layer]);
-  const weights = mean(gradient, [1, 2], true);
-  return relu(sum(multiply(layer, weights), [3]));
-}
+export const gradCamMap = (score: Tensor, layer: Tensor): Tensor =>
+  relu(gradCamRule(layer, gradients(score, [layer])[0]));
 
 /** A compiled Grad-CAM for one model and layer. Dispose it when done. */
 export class GradCam {
   private constructor(
-    private readonly plan: Plan,
-    private readonly model: ExplainableModel,
+    private readonly plan: CamPlan,
     /** The layer's label. */
     readonly layer: string,
     readonly height: number,
@@ -51,28 +48,17 @@ export class GradCam {
   ) {}
 
   /** @throws GraphError when the layer does not exist, is not spatial, or has no influence on the score. */
-  static async create(
-    model: ExplainableModel,
-    { layer, score = "logit", maxBatch = 8 }: GradCamOptions = {},
-  ): Promise<GradCam> {
-    const [height, width] = model.inputSize;
-    const pixels = input("pixels", [BATCH, height, width, 3]);
-    const built = model.build(preprocess(model, pixels));
-    const target = layerOf(built, layer);
-    const map = gradCamMap(scoreOf(logitsOf(built), input("classes", [BATCH], "i32"), score), target);
-    const plan = await compile(model.device, { outputs: { map } }, { parameters: model.parameters, maxBatch });
-    return new GradCam(plan, model, target.node.label ?? "unnamed layer", target.shape[1], target.shape[2]);
+  static async create(model: ExplainableModel, { layer, score, maxBatch }: GradCamOptions = {}): Promise<GradCam> {
+    const layers = layer === undefined ? undefined : [layer];
+    const plan = await CamPlan.create(model, { rule: gradCamRule, layers, score, maxBatch });
+    const [{ layer: label, height, width }] = plan.layers;
+    return new GradCam(plan, label, height, width);
   }
 
-  /** pixels [N, H, W, 3] of 0 to 255; one class index per image. */
-  async explain(pixels: Float32Array, classes: Int32Array): Promise<GradCamMaps> {
-    const [height, width] = this.model.inputSize;
-    if (pixels.length !== classes.length * height * width * 3)
-      throw new GraphError(
-        `expected ${classes.length} images of ${height} × ${width} × 3 values, found ${pixels.length} values`,
-      );
-    const { map } = (await this.plan.run({ pixels, classes })) as { map: Float32Array };
-    return { height: this.height, width: this.width, ...normaliseByPeak(map, classes.length) };
+  /** pixels [N, H, W, 3] of 0 to 255; one target per image, usually a class index. */
+  async explain(pixels: Float32Array, targets: Int32Array | readonly Target[]): Promise<GradCamMaps> {
+    const [{ maps }] = await this.plan.run(pixels, Array.from<Target>(targets));
+    return { height: this.height, width: this.width, ...normaliseByPeak(maps, targets.length) };
   }
 
   dispose(): void {

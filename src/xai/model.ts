@@ -1,10 +1,14 @@
 import type { Device } from "../engine/device.ts";
 import { GraphError } from "../engine/errors.ts";
-import { findLabel, type Graph, labelsOf, type Tensor } from "../engine/graph.ts";
+import { findLabel, type Graph, labelsOf, type Tensor, topologicalOrder } from "../engine/graph.ts";
+import { multiply } from "../engine/ops/binary.ts";
 import { gatherClass } from "../engine/ops/gather.ts";
+import { sum } from "../engine/ops/reduce.ts";
 import { softmax } from "../engine/ops/softmax.ts";
+import { input } from "../engine/ops/sources.ts";
 import { scale } from "../engine/ops/unary.ts";
 import type { ParameterStore } from "../engine/parameters.ts";
+import { BATCH } from "../engine/types.ts";
 
 /** What an explanation needs to know of a classifier. */
 export interface ExplainableModel {
@@ -15,7 +19,7 @@ export interface ExplainableModel {
   /** What the model does to a pixel of 0 to 255 before its first layer: pixel · scale + offset. */
   readonly preprocessing: { readonly scale: number; readonly offset: number };
   /** The network as nodes on a preprocessed image tensor [N, H, W, 3]. */
-  readonly build: (x: Tensor) => { readonly logits: Tensor | null; readonly features: Tensor };
+  readonly build: (x: Tensor) => { readonly logits: Tensor | null };
 }
 
 /** The number that is explained: a class's logit, or its probability (whose gradient vanishes as it nears 1). */
@@ -29,6 +33,14 @@ export const preprocess = ({ preprocessing }: ExplainableModel, pixels: Tensor):
 export const scoreOf = (logits: Tensor, classes: Tensor, score: Score): Tensor =>
   gatherClass(score === "prob" ? softmax(logits) : logits, classes);
 
+/** The score [N] of a sum of classes: Σ_k weights[n, k] · logit (or probability) k, with weights [N, classes] or [1, classes]. */
+export const targetScore = (logits: Tensor, weights: Tensor, score: Score): Tensor =>
+  sum(multiply(score === "prob" ? softmax(logits) : logits, weights), [1]);
+
+/** The number of classes that a model tells apart. */
+export const classesOf = (model: ExplainableModel): number =>
+  logitsOf(model.build(input("pixels", [BATCH, ...model.inputSize, 3]))).shape[1];
+
 /** The logits, or a GraphError for a network without a head. */
 export function logitsOf(built: { readonly logits: Tensor | null }): Tensor {
   if (!built.logits)
@@ -41,13 +53,24 @@ export function logitsOf(built: { readonly logits: Tensor | null }): Tensor {
 /** The course practical's way to find a layer: the last one whose name contains "conv". For MobileNetV2 that is `Conv_1_bn`. */
 export const byName = "by-name";
 
+/** The last value on the way to the logits that is a map [N, h, w, C] of more than one place, else the last of one place. */
+function lastSpatialActivation(logits: Tensor): Tensor {
+  const maps = topologicalOrder([logits.node])
+    .flatMap((node) => node.outputs)
+    .filter(({ shape, dtype }) => dtype === "f32" && shape.length === 4 && shape[0] === BATCH);
+  const found = maps.findLast(({ shape }) => shape[1] * shape[2] > 1) ?? maps[maps.length - 1];
+  if (!found) throw new GraphError("no node of the network is a spatial map, so there is nothing to look at");
+  return found;
+}
+
 /**
  * The layer to look at: by label, by the practical's rule (`by-name`), or the last spatial activation.
  * @throws GraphError when there is no such layer or it is no map [N, h, w, C].
  */
-export function layerOf(built: { readonly logits: Tensor | null; readonly features: Tensor }, label?: string): Tensor {
-  if (label === undefined) return built.features;
-  const graph = { outputs: { logits: logitsOf(built) } };
+export function layerOf(built: { readonly logits: Tensor | null }, label?: string): Tensor {
+  const logits = logitsOf(built);
+  if (label === undefined) return lastSpatialActivation(logits);
+  const graph = { outputs: { logits } };
   const name = label === byName ? lastConvolution(graph) : label;
   const found = findLabel(graph, name);
   if (found.shape.length !== 4)

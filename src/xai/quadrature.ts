@@ -7,6 +7,9 @@ export interface Quadrature {
 export const quadratureRules = ["gauss-legendre", "linspace", "left", "right", "midpoint", "trapezoid"] as const;
 export type QuadratureRule = (typeof quadratureRules)[number];
 
+/** A rule of fixed length, or one that grows for each image until its map stands still. */
+export type PathRule = QuadratureRule | "adaptive";
+
 /**
  * A rule with this many evaluations. `linspace` is the plain mean over both ends that the course practical takes: neither
  * the trapezoid nor a left sum.

@@ -138,6 +138,23 @@ export const multiplyOp = defineOp("multiply", {
 });
 export const multiplyReference = elementwise((a, b) => a * b);
 
+/** a / b element by element, broadcast like NumPy. */
+export const divideOp = defineOp("divide", {
+  arity: 2,
+  infer,
+  gradient: ({ inputs: [a, b], outputs: [y], upstream: [dy] }) => {
+    const da = divide(dy as Tensor, b);
+    return [sumTo(da, a), sumTo(scale(multiply(da, y), -1), b)];
+  },
+  kernel: kernelOf("divide"),
+});
+export const divideReference = elementwise((a, b) => a / b);
+/** Denominators at a distance from zero, where the central difference has no meaning. */
+export const divideCases: OpCase[] = binaryCases.map(({ inputs: [a, b] }) => ({
+  inputs: [a, { ...b, positive: true, offset: 0.5 }],
+}));
+
 export const add = (a: Tensor, b: Tensor, label?: string): Tensor => apply(addOp, [a, b], {}, label);
 export const subtract = (a: Tensor, b: Tensor): Tensor => apply(subtractOp, [a, b]);
 export const multiply = (a: Tensor, b: Tensor): Tensor => apply(multiplyOp, [a, b]);
+export const divide = (a: Tensor, b: Tensor): Tensor => apply(divideOp, [a, b]);

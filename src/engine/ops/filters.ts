@@ -112,8 +112,14 @@ export const sharpenCases: OpCase[] = [
   { inputs: [{ shape: [1, 1, 5, 1], scale: 60, offset: 128 }, { shape: [1] }], differentiate: [] },
 ];
 
+/** x [N, H, W, C] filtered along its rows by weights [N, taps]. */
+export const filterRows = (x: Tensor, weights: Tensor): Tensor => apply(filterRowsOp, [x, weights]);
+/** The same along the columns. */
+export const filterColumns = (x: Tensor, weights: Tensor, label?: string): Tensor =>
+  apply(filterColumnsOp, [x, weights], {}, label);
+
 /** A separable filter of x [N, H, W, C] by weights [N, taps] along both sides: a Gaussian blur with Gaussian weights. */
 export const separableFilter = (x: Tensor, weights: Tensor, label?: string): Tensor =>
-  apply(filterColumnsOp, [apply(filterRowsOp, [x, weights]), weights], {}, label);
+  filterColumns(filterRows(x, weights), weights, label);
 
 export const sharpen = (x: Tensor, amount: Tensor, label?: string): Tensor => apply(sharpenOp, [x, amount], {}, label);

@@ -38,6 +38,7 @@ export const registry: readonly OpEntry[] = [
   { op: binary.addOp, reference: binary.addReference, cases: binary.binaryCases },
   { op: binary.subtractOp, reference: binary.subtractReference, cases: binary.binaryCases },
   { op: binary.multiplyOp, reference: binary.multiplyReference, cases: binary.binaryCases },
+  { op: binary.divideOp, reference: binary.divideReference, cases: binary.divideCases },
   { op: reshape.reshapeOp, reference: reshape.reshapeReference, cases: reshape.reshapeCases },
   { op: reduce.partialSumOp, reference: reduce.partialSumReference, cases: reduce.partialSumCases },
   { op: reduce.sumOp, reference: reduce.sumReference, cases: reduce.sumCases },

@@ -1,0 +1,78 @@
+import { UsageError } from "../engine/errors.ts";
+import { createCamExplainer, createExactCam } from "./camExplainer.ts";
+import type { CamRule } from "./camPlan.ts";
+import { gradCamPlusPlusRule, hiResCamRule, layerCamRule } from "./camRules.ts";
+import { createEigenCam } from "./eigenCam.ts";
+import type { Explanation, Method, MethodOptions, Target } from "./explanation.ts";
+import { gradCamRule } from "./gradCam.ts";
+import { createInputXGradient, createSaliency, createSmoothGrad, createVarGrad } from "./gradientMethods.ts";
+import type { ExplainableModel } from "./model.ts";
+import {
+  createBlurIntegratedGradients,
+  createGuidedIntegratedGradients,
+  createIntegratedGradients,
+} from "./pathMethods.ts";
+import { createOcclusion, createRise } from "./perturbation.ts";
+import { createScoreCam } from "./scoreCam.ts";
+
+const entry = (
+  name: string,
+  title: string,
+  family: Method["family"],
+  create: Method["create"],
+): readonly [string, Method] => [name, { name, title, family, create }];
+
+const cam = (name: string, title: string, rule: CamRule): readonly [string, Method] =>
+  entry(name, title, "cam", (model, options) => createCamExplainer(name, rule, model, options));
+
+/** Every method by its name. */
+export const methods: Readonly<Record<string, Method>> = Object.fromEntries([
+  cam("gradcam", "Grad-CAM", gradCamRule),
+  cam("gradcam++", "Grad-CAM++", gradCamPlusPlusRule),
+  cam("hirescam", "HiResCAM", hiResCamRule),
+  cam("layercam", "LayerCAM", layerCamRule),
+  entry("exactcam", "exact CAM", "cam", createExactCam),
+  entry("eigencam", "EigenCAM", "cam", createEigenCam),
+  entry("scorecam", "Score-CAM", "cam", createScoreCam),
+  entry("saliency", "saliency", "gradient", createSaliency),
+  entry("input-x-gradient", "input × gradient", "gradient", createInputXGradient),
+  entry("smoothgrad", "SmoothGrad", "gradient", createSmoothGrad),
+  entry("vargrad", "VarGrad", "gradient", createVarGrad),
+  entry("ig", "Integrated Gradients", "path", createIntegratedGradients),
+  entry("blur-ig", "Blur IG", "path", createBlurIntegratedGradients),
+  entry("guided-ig", "Guided IG", "path", createGuidedIntegratedGradients),
+  entry("occlusion", "occlusion", "perturbation", createOcclusion),
+  entry("rise", "RISE", "perturbation", createRise),
+]);
+
+export const methodNames: readonly string[] = Object.keys(methods);
+
+/** @throws UsageError when there is no such method. */
+export function methodNamed(name: string): Method {
+  const method = methods[name];
+  if (!method) throw new UsageError(`expected a method of ${methodNames.join(", ")}, found "${name}"`);
+  return method;
+}
+
+export interface ExplainOptions extends MethodOptions {
+  /** Default `gradcam`. */
+  readonly method?: string;
+  /** One for all images, or one each. */
+  readonly target: Target | { readonly each: readonly Target[] };
+}
+
+/**
+ * Explains images by one method: pixels [N, H, W, 3] of 0 to 255 → an explanation each. To explain more images with the
+ * same method, keep the explainer that `methodNamed(name).create(model, options)` makes: it compiles once.
+ */
+export async function explain(
+  model: ExplainableModel,
+  pixels: Float32Array,
+  { method = "gradcam", target, ...options }: ExplainOptions,
+): Promise<Explanation[]> {
+  const [height, width] = model.inputSize;
+  const count = pixels.length / (height * width * 3);
+  const targets = typeof target === "object" && "each" in target ? target.each : new Array(count).fill(target);
+  using explainer = await methodNamed(method).create(model, options);
+  return explainer.explain(pixels, targets);
+}
