@@ -30,7 +30,7 @@ const nodeEntries = {
 };
 
 /** `import source from "./x.wgsl?raw"` gives the text, as it does in vitest. */
-const rawText = {
+export const rawText = {
   name: "raw-text",
   setup(build) {
     build.onResolve({ filter: /\?raw$/ }, ({ path, resolveDir }) => ({

@@ -18,6 +18,7 @@ const commands: Registry = {
   practical: () => import("./commands/practical.ts"),
   weights: () => import("./commands/weights.ts"),
   data: () => import("./commands/data.ts"),
+  demo: () => import("./commands/demo.ts"),
   doctor: () => import("./commands/doctor.ts"),
   kernels: () => import("./commands/kernels.ts"),
   verify: () => import("./commands/verify.ts"),
