@@ -2,28 +2,14 @@
  * Writes docs/robustness.md and its pictures from the table of families:
  *   node script/robustness-figures.mjs
  */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
+import { rawText } from "./rawText.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const folder = join(root, "docs/robustness");
-
-/** `import text from "./x.wgsl?raw"`, as in script/build.mjs. */
-const rawText = {
-  name: "raw-text",
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /\?raw$/ }, ({ path, resolveDir }) => ({
-      path: resolve(resolveDir, path.slice(0, -"?raw".length)),
-      namespace: "raw-text",
-    }));
-    onLoad({ filter: /.*/, namespace: "raw-text" }, ({ path }) => ({
-      contents: readFileSync(path, "utf8"),
-      loader: "text",
-    }));
-  },
-};
 
 // Node 20 reads no TypeScript. The bundle lies in the repository, so that it finds the package webgpu.
 const bundle = join(root, "dist", `robustness-figures-${process.pid}.mjs`);
@@ -41,7 +27,7 @@ await build({
   platform: "node",
   target: "es2022",
   external: ["webgpu", "@sparticuz/chromium"],
-  plugins: [rawText],
+  plugins: [rawText()],
   outfile: bundle,
   logLevel: "silent",
 });

@@ -18,9 +18,9 @@ const flags = [
 ];
 
 /** The browser that CHROMIUM names, or the one that comes with the development packages. */
-export async function launchChromium(): Promise<Browser> {
+export async function launchChromium(more: readonly string[] = []): Promise<Browser> {
   const executablePath = process.env.CHROMIUM ?? (await sparticuz.executablePath());
-  return chromium.launch({ executablePath, args: flags });
+  return chromium.launch({ executablePath, args: [...flags, ...more] });
 }
 
 const types: Record<string, string> = {
@@ -30,6 +30,7 @@ const types: Record<string, string> = {
   ".css": "text/css",
   ".png": "image/png",
   ".svg": "image/svg+xml",
+  ".webmanifest": "application/manifest+json",
 };
 
 export interface Served {

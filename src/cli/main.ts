@@ -22,6 +22,7 @@ const commands: Registry = {
   data: () => import("./commands/data.ts"),
   introspect: () => import("./commands/introspect.ts"),
   "xai-bench": () => import("./commands/xaiBench.ts"),
+  demo: () => import("./commands/demo.ts"),
   doctor: () => import("./commands/doctor.ts"),
   kernels: () => import("./commands/kernels.ts"),
   tune: () => import("./commands/tune.ts"),

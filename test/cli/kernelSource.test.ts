@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { catalogue } from "../../src/cli/kernels/catalogue.ts";
-import { entryPointsOf, headerOf, specialise } from "../../src/cli/kernels/source.ts";
+import { entryPointsOf, headerOf, specialise } from "../../src/engine/shaderSource.ts";
 
 const code = `// First line.
 //   y = x

@@ -63,10 +63,15 @@ describe("the sources", () => {
     .filter((path) => path.endsWith(".ts"))
     .map((path) => relative(root, join(root, "src", path)));
 
-  it("reach the network from one file in Node, and in a page from the one that reads what it was told to", () => {
+  it("reach the network from one file in Node, in a page from the one that reads what it was told to, and listen in one", () => {
     expect(paths.length).toBeGreaterThan(100);
     const users = paths.filter((path) => networkUses(path, readFileSync(join(root, path), "utf8")).length > 0);
-    expect(users.sort()).toEqual(["src/data/pullHttp.node.ts", "src/interop/decode.ts"]);
+    expect(users.sort()).toEqual(["src/cli/staticServer.ts", "src/data/pullHttp.node.ts", "src/interop/decode.ts"]);
+    const server = networkUses("x.ts", readFileSync(join(root, "src/cli/staticServer.ts"), "utf8"));
+    expect(server).toEqual(["node:http"]);
+    expect(readFileSync(join(root, "src/cli/staticServer.ts"), "utf8")).toMatch(
+      /import \{ createServer, type Server \} from "node:http"/,
+    );
   });
 
   it.each([

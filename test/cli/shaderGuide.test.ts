@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
-import { headerOf } from "../../src/cli/kernels/source.ts";
+import { headerOf } from "../../src/engine/shaderSource.ts";
 
 const folder = fileURLToPath(new URL("../../src/shaders/", import.meta.url));
 const shaders = readdirSync(folder).filter((name) => name.endsWith(".wgsl"));

@@ -1,13 +1,13 @@
 import { UsageError } from "../../engine/errors.ts";
 import type { Shader } from "../../engine/op.ts";
 import { measureRoofline } from "../../engine/roofline.ts";
+import { entryPointsOf, headerOf, specialise } from "../../engine/shaderSource.ts";
 import { type CommandContext, columns, defineCommand } from "../command.ts";
 import { withDevice } from "../device.ts";
 import { parseAttributes, parseShapes } from "../kernels/alone.ts";
 import { catalogue } from "../kernels/catalogue.ts";
 import { measureSubject, openSubject, type Specialisation, type Subject } from "../kernels/measure.ts";
 import { runKernel, watchKernel } from "../kernels/run.ts";
-import { entryPointsOf, headerOf, specialise } from "../kernels/source.ts";
 import { headerText, kernelTable, layerTable, rooflineText, specialisationText, totalsText } from "../kernels/text.ts";
 import { suggestion } from "../options.ts";
 

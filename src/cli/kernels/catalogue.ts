@@ -1,6 +1,6 @@
 import type { AdapterTraits, OpEntry, Shader } from "../../engine/op.ts";
 import { registry } from "../../engine/ops/registry.ts";
-import { entryPointsOf, headerOf } from "./source.ts";
+import { entryPointsOf, headerOf } from "../../engine/shaderSource.ts";
 
 /** A shader file, and the ops that it serves. */
 export interface ShaderEntry {

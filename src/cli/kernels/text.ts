@@ -1,9 +1,9 @@
 /** The words and tables that `tepal kernels` prints for people. */
 import type { Shader } from "../../engine/op.ts";
 import type { Roofline } from "../../engine/roofline.ts";
+import { headerOf, specialise } from "../../engine/shaderSource.ts";
 import { formatShape } from "../../engine/types.ts";
 import type { KernelCost, LayerCost, NetworkCost, Specialisation } from "./measure.ts";
-import { headerOf, specialise } from "./source.ts";
 
 /** Columns as wide as their widest cell; cells after the first `left` ones stand at the right. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[], left: number): string {

@@ -1,0 +1,213 @@
+/** One picture: its classes, and why, by any method, class, layer and baseline. */
+
+import { toBytes } from "../../src/data/images.ts";
+import { petalSpecies } from "../../src/data/petals.ts";
+import type { ClassScore } from "../../src/embed/imageClassifier.ts";
+import { decodeFile } from "../../src/interop/decode.ts";
+import type { BaselineChoice } from "../../src/xai/baselines.ts";
+import type { Explanation, MethodOptions, Target } from "../../src/xai/explanation.ts";
+import { methodNamed, methodNames } from "../../src/xai/methods.ts";
+import { type RgbImage, renderAttribution, renderOverlay } from "../../src/xai/overlay.ts";
+import type { Page, View } from "../main.ts";
+import { drawnFlower } from "../state.ts";
+import { button, choice, element, facts, nextFrame, pictureInput } from "../ui/elements.ts";
+import { drawPicture, pictureCanvas } from "../ui/pictures.ts";
+import { type TextKey, text } from "../ui/strings.ts";
+
+const baselines: readonly TextKey[] = ["black", "grey", "white", "blur", "noise"];
+
+/** Layers of MobileNetV2 that are maps and differ in size; others are reached by the library. */
+const layers = ["out_relu", "block_13_expand_relu", "block_6_expand_relu", "block_3_expand_relu"];
+
+class ExplainView {
+  readonly node = element("div", { class: "columns" });
+  readonly #photograph = pictureCanvas(text("photograph"));
+  readonly #overlay = pictureCanvas(text("explanation"));
+  readonly #classes = element("ul", { class: "classes" });
+  readonly #evidence = element("div", { attributes: { "aria-live": "polite", id: "evidence" } });
+  #scores: ClassScore[] = [];
+  #method = "exactcam";
+  #layer = "";
+  #baseline = "black";
+  #versus = -1;
+  #target = -1;
+  #turn = 0;
+
+  constructor(private readonly page: Page) {
+    this.node.append(this.#inputCard(), this.#resultCard(), this.#choiceCard());
+    void page.attempt(() => this.#take(page.state.picture));
+  }
+
+  #inputCard(): HTMLElement {
+    const open = pictureInput(text("open"), false, ([file]) => void this.page.attempt(() => this.#takeFile(file)));
+    const samples = element("div", { class: "samples" });
+    for (let index = 0; index < petalSpecies.length; index++) {
+      const label = petalSpecies[index];
+      const sample = button("", () => void this.page.attempt(() => this.#take(drawnFlower(index))));
+      sample.setAttribute("aria-label", label);
+      samples.append(sample);
+      // Drawn one a frame: ten at once would hold the page.
+      void drawLater(sample, label, index);
+    }
+    const drop = element("div", { class: "drop" }, element("p", { text: text("drop") }), open);
+    drop.append(element("p", { text: text("samples") }), samples);
+    drop.addEventListener("dragover", (event) => {
+      event.preventDefault();
+      drop.classList.add("over");
+    });
+    drop.addEventListener("dragleave", () => drop.classList.remove("over"));
+    drop.addEventListener("drop", (event) => {
+      event.preventDefault();
+      drop.classList.remove("over");
+      const file = event.dataTransfer?.files[0];
+      if (file) void this.page.attempt(() => this.#takeFile(file));
+    });
+    const figure = element("figure", {}, this.#photograph, element("figcaption", { text: text("photograph") }));
+    return element("section", { class: "card" }, figure, drop);
+  }
+
+  #resultCard(): HTMLElement {
+    const figure = element("figure", {}, this.#overlay, element("figcaption", { text: text("explanation") }));
+    return element("section", { class: "card" }, figure, element("h2", { text: text("evidence") }), this.#evidence);
+  }
+
+  #choiceCard(): HTMLElement {
+    const again = (): void => void this.page.attempt(() => this.#explain());
+    const names = methodNames.map((name) => [name, methodNamed(name).title] as const);
+    const method = choice(text("method"), names, this.#method, (value) => {
+      this.#method = value;
+      again();
+    });
+    const classNames = this.page.state.network.classNames.map((name, index) => [String(index), name] as const);
+    const versus = choice(text("versus"), [["-1", text("nothing")], ...classNames], "-1", (value) => {
+      this.#versus = Number(value);
+      again();
+    });
+    const known = layers.map((name) => [name, name] as const);
+    const layer = choice(text("layer"), [["", text("layerDefault")], ...known], "", (value) => {
+      this.#layer = value;
+      again();
+    });
+    const baseline = choice(
+      text("baseline"),
+      baselines.map((name) => [name, text(name)] as const),
+      this.#baseline,
+      (value) => {
+        this.#baseline = value;
+        again();
+      },
+    );
+    return element(
+      "section",
+      { class: "card" },
+      method,
+      versus,
+      layer,
+      baseline,
+      element("h2", { text: text("classes") }),
+      this.#classes,
+    );
+  }
+
+  async #takeFile(file: File): Promise<void> {
+    await this.#take(await decodeFile(file));
+  }
+
+  async #take(picture: RgbImage): Promise<void> {
+    const { state } = this.page;
+    state.picture = picture;
+    drawPicture(this.#photograph, this.#seen());
+    this.#scores = await state.network.classify(picture, { top: state.network.classNames.length });
+    this.#target = this.#scores[0].index;
+    this.#drawClasses();
+    await this.#explain();
+  }
+
+  /** What the network sees of the picture. */
+  #seen(): RgbImage {
+    const [height, width] = this.page.state.network.classifier.inputSize;
+    return { width, height, data: toBytes(this.page.state.fitted()) };
+  }
+
+  #drawClasses(): void {
+    const items = this.#scores.slice(0, 10).map(({ index, name, probability }) => {
+      const pressed = { type: "button", "aria-pressed": String(index === this.#target) };
+      const share = `${(100 * probability).toFixed(1)} %`;
+      const choose = (): void => {
+        this.#target = index;
+        this.#drawClasses();
+        void this.page.attempt(() => this.#explain());
+      };
+      const bar = element("button", { attributes: pressed, on: { click: choose } });
+      bar.append(element("span", { text: name }), element("span", { text: share }));
+      bar.style.setProperty("--share", `${100 * probability}%`);
+      return element("li", {}, bar);
+    });
+    this.#classes.replaceChildren(...items);
+  }
+
+  async #explain(): Promise<void> {
+    const turn = ++this.#turn;
+    this.page.say(text("computing"));
+    await nextFrame();
+    const started = performance.now();
+    const [explanation] = await this.#run();
+    if (turn !== this.#turn) return;
+    this.#draw(explanation, performance.now() - started);
+    this.page.say(text("ready"));
+  }
+
+  async #run(): Promise<Explanation[]> {
+    const { state } = this.page;
+    const method = methodNamed(this.#method);
+    const options: MethodOptions = {
+      ...(this.#layer && method.family === "cam" ? { layers: [this.#layer] } : {}),
+      ...(method.family === "path" ? { baselines: [this.#baseline as BaselineChoice], steps: 32 } : {}),
+      signed: this.#versus >= 0,
+    };
+    const key = JSON.stringify([this.#method, options]);
+    let explainer = state.explainers.get(key);
+    if (!explainer) {
+      explainer = method.create(state.network.classifier.explainable, options);
+      state.explainers.set(key, explainer);
+      explainer.catch(() => state.explainers.delete(key));
+    }
+    const target: Target =
+      this.#versus >= 0 && this.#versus !== this.#target ? { class: this.#target, versus: this.#versus } : this.#target;
+    return (await explainer).explain(state.fitted(), [target]);
+  }
+
+  #draw({ heatmap, attribution, status, cost, details }: Explanation, milliseconds: number): void {
+    const [height, width] = this.page.state.network.classifier.inputSize;
+    const picture = attribution
+      ? renderAttribution(attribution, height, width)
+      : renderOverlay(this.#seen(), positiveShare(heatmap));
+    drawPicture(this.#overlay, picture);
+    const statusText = { ok: "statusOk", "no positive evidence": "statusNone", "not converged": "statusOpen" } as const;
+    const costText = text("costText", { ...cost, milliseconds: milliseconds.toFixed(0) });
+    const size = `${heatmap.height} × ${heatmap.width}`;
+    const coarse = Math.min(heatmap.height, heatmap.width) < 4 ? `${size}, ${text("coarse")}` : size;
+    const pairs: [string, string][] = [
+      [text("status"), text(statusText[status])],
+      [text("mapSize"), coarse],
+      [text("cost"), costText],
+    ];
+    const { relativeGap, evaluations } = details as { relativeGap?: number; evaluations?: number };
+    if (typeof relativeGap === "number") pairs.push([text("gap"), `${(100 * relativeGap).toFixed(2)} %`]);
+    if (typeof evaluations === "number") pairs.push([text("evaluations"), String(evaluations)]);
+    this.#evidence.replaceChildren(facts(pairs));
+  }
+}
+
+/** The positive part of a map divided by its peak. */
+function positiveShare({ values, height, width }: { values: Float32Array; height: number; width: number }) {
+  const peak = values.reduce((most, value) => Math.max(most, value), 0);
+  return { height, width, values: values.map((value) => (peak > 0 ? Math.max(0, value) / peak : 0)) };
+}
+
+async function drawLater(target: HTMLElement, label: string, index: number): Promise<void> {
+  for (let frame = 0; frame <= index; frame++) await nextFrame();
+  target.append(pictureCanvas(label, drawnFlower(index)));
+}
+
+export const explainView = (page: Page): View => new ExplainView(page);

@@ -1,0 +1,1 @@
+export function buildDemo(options?: { target?: string; model?: string }): Promise<string>;
