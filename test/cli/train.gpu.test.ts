@@ -101,7 +101,14 @@ describe("train and evaluate", () => {
     expect(result.images).toEqual({ train: 18, validation: 6 });
     expect(result.broken).toEqual([]);
     expect(result.history.map(({ epoch }: { epoch: number }) => epoch)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
-    expect(Object.keys(result.history[0])).toEqual(["epoch", "loss", "accuracy", "valLoss", "valAccuracy", "learningRate"]);
+    expect(Object.keys(result.history[0])).toEqual([
+      "epoch",
+      "loss",
+      "accuracy",
+      "valLoss",
+      "valAccuracy",
+      "learningRate",
+    ]);
     expect(result.best.valAccuracy).toBeGreaterThanOrEqual(5 / 6);
     expect(stderr).toContain("images/s");
 
