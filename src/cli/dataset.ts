@@ -5,6 +5,7 @@ import { ImageStore } from "../data/imageStore.node.ts";
 import { DATASET_NAMES, openDataset } from "../data/loaders.node.ts";
 import { type ImageDataset, PART_NAMES, type PartName } from "../data/loaders.ts";
 import type { BrokenImage } from "../data/loadImages.node.ts";
+import { MAX_PACKED_PIXELS } from "../data/packed.ts";
 import type { ResizeMode } from "../data/resize.ts";
 import { stratifiedSplit } from "../data/splits.ts";
 import { DataError, UsageError } from "../engine/errors.ts";
@@ -172,6 +173,8 @@ export interface DecodeOptions {
   readonly cacheLimit: number;
   /** MiB of decoded pictures that stay in memory. */
   readonly memory: number;
+  /** Images that go to the GPU together, where more than 32: each may then be the smaller. */
+  readonly batch?: number;
 }
 
 /** What a part turned out to hold. */
@@ -183,7 +186,7 @@ export interface OpenedPart {
 /** Decodes every image of a part once, with a progress bar, warns of those that are broken, and says what will be decoded again. */
 async function openStore(
   { dataset, indices }: Part,
-  { inputSize: [height, width], resize, strict, cache, cacheLimit, memory }: DecodeOptions,
+  { inputSize: [height, width], resize, strict, cache, cacheLimit, memory, batch = 32 }: DecodeOptions,
   terminal: Terminal,
   label: string,
 ): Promise<{ store: ImageStore; broken: readonly BrokenImage[] }> {
@@ -191,7 +194,8 @@ async function openStore(
   const onProgress = (done: number) => progress.update(done);
   const kept = cache === undefined ? undefined : { folder: cache, maxBytes: cacheLimit * 2 ** 20 };
   const memoryBytes = memory * 2 ** 20;
-  const options = { height, width, resize, strict, cache: kept, memoryBytes, onProgress };
+  const maxPixels = Math.floor(MAX_PACKED_PIXELS / Math.max(1, batch / 32));
+  const options = { height, width, resize, maxPixels, strict, cache: kept, memoryBytes, onProgress };
   const opened = await ImageStore.open(dataset, indices, options);
   progress.finish();
   for (const { path, reason } of opened.broken) terminal.warn(`skipped ${path}: ${reason}`);

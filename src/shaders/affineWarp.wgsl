@@ -3,7 +3,7 @@
 // A position outside the image is folded before it is interpolated (sizes are those of one side):
 //   reflect   d c b a | a b c d | d c b a     wrap   a b c d | a b c d | a b c d     nearest   a a a a | a b c d | d d d d
 //   constant  is not folded: pixels outside count as `fillValue`, also as neighbours of pixels inside.
-// A position without a finite value, or beyond 2^24 pixels, gives `fillValue`. One invocation per output pixel, all channels.
+// A position without a finite value, or beyond 2^24 pixels, gives `fillValue`. One invocation per column and run of rows.
 // Bytes at least: both tensors once. FLOPs: 20 per pixel and 8 per element.
 
 struct Params {
@@ -24,20 +24,17 @@ override ROWS: u32 = 4;
 override CHANNELS: u32 = 3;
 // 0 reflect, 1 nearest, 2 constant, 3 wrap.
 override FILL: u32 = 0;
+// Rows of the output that one invocation does.
+override ROWS_EACH: u32 = 4;
 // 1 takes the nearest pixel instead of interpolating.
 override NEAREST: u32 = 0;
 
+// Reflection about −1/2 and size − 1/2, whichever way the position left.
 fn reflected(position: f32, size: f32) -> f32 {
   let period = 2.0 * size;
-  if (position < 0.0) {
-    let near = position + period * trunc(-position / period);
-    return select(-near - 1.0, near + period, near < -size);
-  }
-  if (position > size - 1.0) {
-    let near = position - period * trunc(position / period);
-    return select(near, period - near - 1.0, near >= size);
-  }
-  return position;
+  let shifted = position + 0.5;
+  let near = shifted - period * floor(shifted * (1.0 / period));
+  return min(near, period - near) - 0.5;
 }
 
 // Its period is `size`, but the number of periods is counted in steps of size − 1: the rule of TensorFlow's kernel.
@@ -62,20 +59,28 @@ fn isUsable(position: f32) -> bool {
   return (bitcast<u32>(position) & 0x7fffffffu) < 0x4b800000u;
 }
 
-// One neighbour: where its first channel lies, clamped into the image, and whether it is there.
-struct Tap {
-  start: u32,
-  isInside: bool,
+// Two neighbours along one side: their lines clamped into the image, and whether they were inside.
+struct Pair {
+  lines: vec2u,
+  inside: vec2<bool>,
+  fraction: f32,
 }
 
-fn tap(image: u32, row: i32, column: i32) -> Tap {
-  let inside = vec2i(clamp(column, 0, i32(params.width) - 1), clamp(row, 0, i32(params.height) - 1));
-  let start = ((image * params.height + u32(inside.y)) * params.width + u32(inside.x)) * CHANNELS;
-  return Tap(start, inside.x == column && inside.y == row);
+fn neighbours(position: f32, length: u32) -> Pair {
+  let below = floor(position);
+  // A folded position is inside, and at the last line its second neighbour has no weight.
+  if (FILL != 2u) {
+    let lower = u32(below);
+    return Pair(vec2u(lower, min(lower + 1u, length - 1u)), vec2(true), position - below);
+  }
+  let wanted = vec2i(i32(below), i32(below) + 1);
+  let found = clamp(wanted, vec2i(0), vec2i(i32(length) - 1));
+  return Pair(vec2u(found), wanted == found, position - below);
 }
 
-fn valueAt(at: Tap, c: u32) -> f32 {
-  return select(params.fillValue, x[at.start + c], at.isInside);
+fn colourAt(start: u32, c: u32, isInside: bool) -> f32 {
+  if (FILL != 2u) { return x[start + c]; }
+  return select(params.fillValue, x[start + c], isInside);
 }
 
 // Both weights explicit; a pixel without weight is left out, so that its NaN or infinity stays where it is.
@@ -83,40 +88,50 @@ fn interpolate(a: f32, b: f32, fraction: f32) -> f32 {
   return select(a * (1.0 - fraction) + b * fraction, a, fraction == 0.0);
 }
 
-// Image, row and column come from the grid: whole-number division is slow where a CPU does the work.
+// Writes one pixel: the colour at (u, v), or the fill value where that is no usable position.
+fn writePixel(to: u32, u: f32, v: f32, isPosition: bool, firstRow: u32) {
+  var column = folded(select(0.0, u, isPosition), params.width);
+  var row = folded(select(0.0, v, isPosition), params.height);
+  if (NEAREST == 1u) {
+    column = floor(column + 0.5);
+    row = floor(row + 0.5);
+  }
+  let across = neighbours(column, params.width);
+  let down = neighbours(row, params.height);
+  let rows = (vec2u(firstRow) + down.lines) * params.width;
+  let above = (vec2u(rows.x) + across.lines) * CHANNELS;
+  let below = (vec2u(rows.y) + across.lines) * CHANNELS;
+  for (var c = 0u; c < CHANNELS; c++) {
+    var value = colourAt(above.x, c, across.inside.x && down.inside.x);
+    if (NEAREST == 0u) {
+      let first = interpolate(value, colourAt(above.y, c, across.inside.y && down.inside.x), across.fraction);
+      let second = interpolate(
+        colourAt(below.x, c, across.inside.x && down.inside.y),
+        colourAt(below.y, c, across.inside.y && down.inside.y),
+        across.fraction,
+      );
+      value = interpolate(first, second, down.fraction);
+    }
+    y[to + c] = select(params.fillValue, value, isPosition);
+  }
+}
+
+// Image, row and column come from the grid: whole-number division is slow where a CPU does the work. Several rows share the
+// reading of the matrix, and nothing branches: a driver may run both sides for every pixel.
 @compute @workgroup_size(COLUMNS, ROWS)
 fn warp(@builtin(global_invocation_id) id: vec3u) {
-  if (id.x >= params.outWidth || id.y >= params.outHeight || id.z >= params.samples) { return; }
-  let image = id.z;
-  let to = ((image * params.outHeight + id.y) * params.outWidth + id.x) * CHANNELS;
+  if (id.x >= params.outWidth || id.z >= params.samples) { return; }
+  let m = 8u * id.z;
   let ox = f32(id.x);
-  let oy = f32(id.y);
-  let m = 8u * image;
-  let divisor = matrix[m + 6u] * ox + matrix[m + 7u] * oy + 1.0;
-  let u = (matrix[m] * ox + matrix[m + 1u] * oy + matrix[m + 2u]) / divisor;
-  let v = (matrix[m + 3u] * ox + matrix[m + 4u] * oy + matrix[m + 5u]) / divisor;
-  if (divisor == 0.0 || !isUsable(u) || !isUsable(v)) {
-    for (var c = 0u; c < CHANNELS; c++) { y[to + c] = params.fillValue; }
-    return;
-  }
-  let column = folded(u, params.width);
-  let row = folded(v, params.height);
-  if (NEAREST == 1u) {
-    let nearest = tap(image, i32(floor(row + 0.5)), i32(floor(column + 0.5)));
-    for (var c = 0u; c < CHANNELS; c++) { y[to + c] = valueAt(nearest, c); }
-    return;
-  }
-  let left = i32(floor(column));
-  let above = i32(floor(row));
-  let across = column - floor(column);
-  let down = row - floor(row);
-  let upperLeft = tap(image, above, left);
-  let upperRight = tap(image, above, left + 1);
-  let lowerLeft = tap(image, above + 1, left);
-  let lowerRight = tap(image, above + 1, left + 1);
-  for (var c = 0u; c < CHANNELS; c++) {
-    let first = interpolate(valueAt(upperLeft, c), valueAt(upperRight, c), across);
-    let second = interpolate(valueAt(lowerLeft, c), valueAt(lowerRight, c), across);
-    y[to + c] = interpolate(first, second, down);
+  let alongX = vec3f(matrix[m], matrix[m + 3u], matrix[m + 6u]) * ox;
+  let perRow = vec3f(matrix[m + 1u], matrix[m + 4u], matrix[m + 7u]);
+  let origin = vec3f(matrix[m + 2u], matrix[m + 5u], 1.0);
+  let end = min((id.y + 1u) * ROWS_EACH, params.outHeight);
+  for (var row = id.y * ROWS_EACH; row < end; row++) {
+    let at = alongX + perRow * f32(row) + origin;
+    let u = at.x / at.z;
+    let v = at.y / at.z;
+    let to = ((id.z * params.outHeight + row) * params.outWidth + id.x) * CHANNELS;
+    writePixel(to, u, v, at.z != 0.0 && isUsable(u) && isUsable(v), id.z * params.height);
   }
 }

@@ -2,7 +2,7 @@
 //   0 nothing       1 brightness  clip(x + a)          2 contrast  clip((x − μ)·a + μ), μ per image and channel
 //   3 saturation    clip(g + (x − g)·a), g the grey    4 hue       turned by a whole turns × a in HSV, a in [−1, 1]
 //   5 greyscale     x + (g − x)·a                      6 posterise the upper a bits of floor(x)
-//   7 solarise      255 − x where x ≥ a
+//   7 solarise      255 − x where x ≥ a            8 saturation of HSV  v − (v − x)·a, v the largest channel; not clipped
 // with g = 0.2989·r + 0.587·g + 0.114·b. One invocation per pixel; x is read and y written once whatever K is.
 //   apply: without means (contrast turns about 0);   applyAbout: μ from `means`, which are those of x, so contrast comes first.
 // Bytes: 24 per pixel. FLOPs: about 20 per pixel and step.
@@ -22,7 +22,7 @@ struct Params {
 override COLUMNS: u32 = 16;
 override ROWS: u32 = 4;
 // Bit c is set when programs may have code c. The others are compiled out: a driver may run every branch for every pixel.
-override CODES: u32 = 255;
+override CODES: u32 = 511;
 
 fn isNan(value: f32) -> bool {
   return (bitcast<u32>(value) & 0x7fffffffu) > 0x7f800000u;
@@ -73,6 +73,13 @@ fn turnHue(rgb: vec3f, turns: f32) -> vec3f {
   return vec3f(highest) - chroma * vec3f(share(hue, 5.0), share(hue, 3.0), share(hue, 1.0));
 }
 
+fn saturateHsv(rgb: vec3f, amount: f32) -> vec3f {
+  // max drops a NaN on some drivers; a colour with one has no saturation to change.
+  if (isNan(rgb.x) || isNan(rgb.y) || isNan(rgb.z)) { return rgb; }
+  let value = vec3f(max(rgb.x, max(rgb.y, rgb.z)));
+  return value - (value - rgb) * amount;
+}
+
 fn has(code: u32) -> bool {
   return (CODES & (1u << code)) != 0u;
 }
@@ -90,6 +97,7 @@ fn applyStep(rgb: vec3f, code: u32, amount: f32, mean: vec3f) -> vec3f {
     return floor(rgb / size) * size;
   }
   if (has(7u) && code == 7u) { return select(rgb, 255.0 - rgb, rgb >= vec3f(amount)); }
+  if (has(8u) && code == 8u) { return saturateHsv(rgb, amount); }
   return rgb;
 }
 

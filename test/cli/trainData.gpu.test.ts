@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { builtInPolicies, policyToJson } from "../../src/data/augment/policy.ts";
 import { encodePng } from "../../src/data/png.node.ts";
 import { uniform } from "../../src/engine/random.ts";
 import { weightShapesOf } from "../../src/nn/classifier.ts";
@@ -128,6 +129,24 @@ describe("train and evaluate on the publisher's split", () => {
     expect(JSON.parse(evaluate().stdout)).toMatchObject({ count: 10, broken: [] });
     // One of ten is more than 5 %.
     expect(evaluate("--part", "test")).toMatchObject({ code: 5, last: expect.stringMatching(/image_00040\.jpg/) });
+  });
+
+  it("train with a policy on what no memory holds: printed, kept with the model, the same bits again", () => {
+    const out = join(folder, "augmented");
+    const run = (...more: string[]) => {
+      const settings = ["--size", "32", "--epochs", "2", "--batch", "6", "--policy", "advanced", "--out", out];
+      return tepal("train", ...data, "--weights", weights, ...settings, "--json", ...more);
+    };
+    const streamed = run("--memory", "0");
+    expect(streamed).toMatchObject({ code: 0, stderr: expect.stringMatching(/policy advanced: flip, rotation/) });
+    expect(streamed.stderr).toMatch(/0 of 30 photographs stay in memory.*temporary folder/);
+    const { training } = JSON.parse(readFileSync(join(out, "model.json"), "utf8"));
+    expect(training.policy).toEqual(policyToJson(builtInPolicies.advanced));
+    const weightsOf = () => readFileSync(join(out, "model.safetensors"));
+    const first = weightsOf();
+    expect(run().code).toBe(0);
+    expect(weightsOf()).toEqual(first);
+    expect(tepal("evaluate", "--model", out, ...data, "--json").code).toBe(0);
   });
 
   it("refuse a split file beside the publisher's parts, and a name without its files", () => {

@@ -47,7 +47,9 @@ const laws: [string, object, string, (x: number) => number, Mode[]?][] = [
   ["brightness", { factor: 0.2 }, "delta", uniformLaw(-51, 51)],
   ["contrast", { factor: 0.2 }, "factor", uniformLaw(0.8, 1.2), ["documented", "keras2"]],
   ["contrast", { factor: 0.2 }, "factor", uniformLaw(1, 1.2), ["keras3"]],
-  ["saturation", { factor: 0.3 }, "factor", uniformLaw(0.7, 1.3)],
+  ["saturation", { factor: 0.3 }, "factor", uniformLaw(0.7, 1.3), ["documented", "keras2"]],
+  // Keras' factor f is uniform from 0.7 / 1.7 to 1.3 / 2.3.
+  ["saturation", { factor: 0.3 }, "factor", (s) => uniformLaw(0.7 / 1.7, 1.3 / 2.3)(s / (1 + s)), ["keras3"]],
   ["hue", { factor: 0.05 }, "turns", uniformLaw(-0.05, 0.05)],
   ["solarise", { threshold: [96, 224] }, "threshold", uniformLaw(96, 224)],
   ["sharpen", { amount: [-1, 2] }, "amount", uniformLaw(-1, 2)],
@@ -55,6 +57,7 @@ const laws: [string, object, string, (x: number) => number, Mode[]?][] = [
   ["noise", { sigma: [1, 20], probability: 1 }, "sigma", uniformLaw(1, 20)],
   ["erasing", { scale: [0.02, 0.25], probability: 1 }, "area", uniformLaw(0.02, 0.25)],
   ["erasing", {}, "ratio", logUniformLaw(0.4, 2.5)],
+  ["erasing", { scale: [0, 0], probability: 0 }, "top", uniformLaw(0, 1), ["keras3"]],
   ["mixUp", { alpha: 1 }, "lambda", uniformLaw(0, 1)],
   // Beta(1/2, 1/2) is the arcsine law; Beta(2, 2) has a polynomial.
   ["mixUp", { alpha: 0.5 }, "lambda", (x) => (2 / Math.PI) * Math.asin(Math.sqrt(x))],
@@ -121,6 +124,16 @@ describe("coins and choices", () => {
       0.7,
     );
     expectShare(numbers(drawMany("erasing", { probability: 0.25 }), "area").filter((value) => value > 0).length, 0.25);
+  });
+
+  it("erasing in Keras 3: a probability drawn up to the setting, both sides from the square root of their own share", () => {
+    const drawn = drawMany("erasing", { scale: [0.04, 0.25], probability: 0.8 }, "keras3");
+    const active = drawn.filter(({ rows }) => (rows as number) > 0);
+    expectShare(active.length, 0.4);
+    for (const name of ["rows", "columns"]) {
+      const law = (share: number) => uniformLaw(0.04, 0.25)(share * share);
+      expect(kolmogorovSmirnov(numbers(active, name), law)).toBeGreaterThan(smallest);
+    }
   });
 
   it("zoom without a width keeps the aspect", () => {

@@ -53,6 +53,8 @@ of any even size.
 |---|---|---|---|
 | flip, both axes | two coins | one coin: nothing or both | two coins |
 | contrast | U(1 − f, 1 + f) | U(1, 1 + f) | U(1 − f, 1 + f) |
+| saturation | about the grey, clipped | of HSV | about the grey, clipped |
+| erasing | area and aspect | each side √U(scale); its probability is drawn too | area and aspect |
 | cutMix label | pixels of the box | area before rounding | pixels of the box |
 
 Neighbouring geometric layers are composed into one matrix and resampled once (\`--resample fused\`); \`--resample sequential\` resamples

@@ -173,7 +173,7 @@ async function loadMaterial(settings: Settings, { terminal }: CommandContext): P
   if (data === undefined) return drawPetals(settings.seed, terminal);
   return loadPhotographs(
     { ...settings, data },
-    { inputSize: [size, size], resize, strict, cache, cacheLimit, memory },
+    { inputSize: [size, size], resize, strict, cache, cacheLimit, memory, batch: settings.batch },
     terminal,
   );
 }

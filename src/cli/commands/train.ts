@@ -73,7 +73,7 @@ export const command = defineCommand({
     context.terminal.line(`policy ${summarisePolicy(choice.policy)}`);
     const { inputSize } = description.architecture;
     const resize = description.preprocessing?.resize ?? "aspect";
-    const target = { inputSize, resize, strict, cache, cacheLimit, memory };
+    const target = { inputSize, resize, strict, cache, cacheLimit, memory, batch: args.batch };
     const { broken, ...images } = await openTrainingParts(parts, target, context.terminal);
     return withDevice(async (device, adapter) => {
       const settings = settingsOf(args, choice);

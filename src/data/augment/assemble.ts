@@ -40,6 +40,20 @@ export function boxOf({ height, width }: ImageSize, area: number, ratio: number,
   return [Math.floor(top * (height - rows + 1)), Math.floor(left * (width - columns + 1)), rows, columns];
 }
 
+/** The pixels inside a box of these shares of the sides, at these shares of the room around it, none of them rounded. */
+export function fractionalBox(
+  { height, width }: ImageSize,
+  [rows, columns]: readonly [number, number],
+  [top, left]: readonly [number, number],
+): Box {
+  const span = (length: number, share: number, place: number): readonly [number, number] => {
+    const start = place * (length - share * length);
+    return [Math.ceil(start), Math.ceil(start + share * length) - Math.ceil(start)];
+  };
+  const [[y, boxHeight], [x, boxWidth]] = [span(height, rows, top), span(width, columns, left)];
+  return [y, x, boxHeight, boxWidth];
+}
+
 /** The box of CutMix about (x, y), shares of the sides, cut at the border: in whole pixels, and the part of the image it covers. */
 export function cutMixBox(size: ImageSize, lambda: number, y: number, x: number): { box: Box; exactArea: number } {
   const side = Math.sqrt(1 - lambda);
@@ -114,6 +128,10 @@ function drawnCutMix(size: ImageSize, index: number, mode: Mode): Stage {
 
 function erasingStage(size: ImageSize, index: number): Stage {
   const box = (drawn: Drawn): Box => {
+    if ("rows" in drawn[index]) {
+      const [rows, columns, top, left] = ["rows", "columns", "top", "left"].map((name) => numberOf(drawn, index, name));
+      return fractionalBox(size, [rows, columns], [top, left]);
+    }
     const [area, ratio, top, left] = ["area", "ratio", "top", "left"].map((name) => numberOf(drawn, index, name));
     return area === 0 ? [0, 0, 0, 0] : boxOf(size, area, ratio, top, left);
   };
@@ -129,7 +147,7 @@ export function assemble(policy: Policy, { height, width, mode, resample }: Asse
     if (layer.kind === "geometric") addGeometric(list, layer, index, settings, resample);
     else if (layer.kind === "photometric")
       list.addStep(
-        { row: (drawn) => layer.step(drawn[index]), kinds: [type as PhotometricStep] },
+        { row: (drawn) => layer.step(drawn[index]), kinds: [layer.stepName?.(mode) ?? (type as PhotometricStep)] },
         layer.aboutMean ?? false,
       );
     else if (layer.kind === "randAugment")

@@ -1,3 +1,4 @@
+import type { PhotometricStep } from "../../engine/ops/photometric.ts";
 import type { CounterRandom } from "../../engine/random.ts";
 import type { ImageSize } from "../images.ts";
 import type { Matrix } from "./affine.ts";
@@ -41,6 +42,8 @@ export interface PhotometricLayer<F extends Fields = Fields> extends Common<F> {
   /** True when the step needs the mean of the image. */
   readonly aboutMean?: boolean;
   step(parameters: Parameters): readonly [code: number, amount: number];
+  /** Which step that is; default the one of the layer's name. */
+  stepName?(mode: Mode): PhotometricStep;
 }
 
 /** Everything else is assembled from several ops; `stages.ts` knows how. */

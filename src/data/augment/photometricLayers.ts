@@ -3,6 +3,7 @@ import {
   type CompositeLayer,
   coin,
   composite,
+  type Parameters,
   type PhotometricLayer,
   photometric,
   probability,
@@ -35,10 +36,17 @@ export const photometricLayers: Readonly<Record<string, PhotometricLayer>> = {
   saturation: photometric({
     number: 18,
     summary: "moves colours away from their grey g, or towards it",
-    formula: "y = clip(g + (x − g)·s), g = 0.2989 r + 0.587 g + 0.114 b, s ~ U(1 + lo, 1 + hi)",
+    formula:
+      "y = clip(g + (x − g)·s), g = 0.2989 r + 0.587 g + 0.114 b, s ~ U(1 + lo, 1 + hi); keras3: y = v − (v − x)·s, v the largest channel, s = f / (1 − f), f uniform between the f of both bounds",
     fields: { factor: spread(0.3, 10, "strength", -1) },
-    draw: ({ factor }, random) => ({ factor: 1 + random.uniform(...factor) }),
-    step: ({ factor }) => [photometricCodes.saturation, number(factor)],
+    draw: ({ factor }, random, mode): Parameters => {
+      if (mode !== "keras3") return { factor: 1 + random.uniform(...factor) };
+      const [low, high] = factor.map((value) => (1 + value) / (2 + value));
+      const drawn = random.uniform(low, high);
+      return { factor: drawn / (1 - drawn), inHsv: 1 };
+    },
+    step: ({ factor, inHsv }) => [inHsv ? photometricCodes.saturationHsv : photometricCodes.saturation, number(factor)],
+    stepName: (mode) => (mode === "keras3" ? "saturationHsv" : "saturation"),
   }),
   hue: photometric({
     number: 19,
@@ -131,7 +139,7 @@ export const filterLayers: Readonly<Record<string, CompositeLayer>> = {
     number: 36,
     summary: "paints a rectangle over (Zhong et al. 2020)",
     formula:
-      "h = √(a·H·W / r), w = √(a·H·W·r), at most the image, a ~ U(scale), ln r ~ U(ln ratio), at a uniform place",
+      "h = √(a·H·W / r), w = √(a·H·W·r), at most the image, a ~ U(scale), ln r ~ U(ln ratio), at a uniform place; keras3: h = H·√U(scale), w = W·√U(scale), whatever the ratio, and the probability itself ~ U(0, probability)",
     fields: {
       scale: range(0.02, 0.25, 0, 1, "area, part of the image's"),
       ratio: range(0.4, 2.5, 0.05, 20, "width over height"),
@@ -143,14 +151,16 @@ export const filterLayers: Readonly<Record<string, CompositeLayer>> = {
       },
       probability: probability(0.5),
     },
-    draw: ({ scale, ratio, fill, probability: chance }, random) => {
-      const active = coin(random, chance);
+    draw: ({ scale, ratio, fill, probability: chance }, random, mode): Parameters => {
+      const active = coin(random, mode === "keras3" ? random.uniform(0, chance) : chance);
       const area = random.uniform(...scale);
       const aspect = Math.exp(random.uniform(Math.log(ratio[0]), Math.log(ratio[1])));
       const [top, left] = [random.uniform(), random.uniform()];
       const drawn = [0, 1, 2].map(() => random.uniform(0, 255));
       const colour = fill === "random" ? drawn : new Array(3).fill(fill === "grey" ? 127.5 : 0);
-      return { area: active ? area : 0, ratio: aspect, top, left, colour };
+      if (mode !== "keras3") return { area: active ? area : 0, ratio: aspect, top, left, colour };
+      const [rows, columns] = [area, random.uniform(...scale)].map((share) => (active ? Math.sqrt(share) : 0));
+      return { rows, columns, top, left, colour };
     },
   }),
 };

@@ -2,15 +2,22 @@ import code from "../../shaders/affineWarp.wgsl?raw";
 import { ShapeError } from "../errors.ts";
 import { apply, type Tensor } from "../graph.ts";
 import { float } from "../kernel.ts";
-import { defineOp, type OpCase, type Reference, type ReferenceTensor, type Shader } from "../op.ts";
+import { type AdapterTraits, defineOp, type OpCase, type Reference, type ReferenceTensor, type Shader } from "../op.ts";
 import { formatType, sizeOf } from "../types.ts";
 
 const shader: Shader = { name: "affineWarp", code };
 
+const tiledGrid = (
+  width: number,
+  height: number,
+  samples: number,
+  { columns, rows }: { readonly columns: number; readonly rows: number },
+): readonly [number, number, number] =>
+  samples === 0 ? [0, 0, 0] : [Math.ceil(width / columns), Math.ceil(height / rows), samples];
+
 /** The grid of a kernel with one invocation per pixel, in workgroups of 16 × 4 pixels of one image. */
-export function pixelGrid(width: number, height: number, samples: number): readonly [number, number, number] {
-  return samples === 0 ? [0, 0, 0] : [Math.ceil(width / 16), Math.ceil(height / 4), samples];
-}
+export const pixelGrid = (width: number, height: number, samples: number): readonly [number, number, number] =>
+  tiledGrid(width, height, samples, { columns: 16, rows: 4 });
 
 /** What lies beyond the border; see {@link foldCoordinate}. The order is the shader's. */
 export const fillModes = ["reflect", "nearest", "constant", "wrap"] as const;
@@ -28,6 +35,11 @@ export interface WarpAttributes {
   /** What the outside is worth with `constant`. */
   readonly fillValue: number;
 }
+
+/** Rows of the output that one invocation does: where a CPU does the work, reading the matrix for each pixel is what takes long. */
+const rowsEachOf = ({ software }: AdapterTraits): number => (software ? 16 : 4);
+/** Pixels of a workgroup. */
+const workgroup = { columns: 32, rows: 2 };
 
 /** Positions at or beyond this are not folded: float32 has no fractions left to interpolate with. */
 const farthest = 2 ** 24;
@@ -80,7 +92,8 @@ export const affineWarpOp = defineOp("affineWarp", {
       );
     return [{ dtype: "f32", shape: [x.shape[0], height, width, x.shape[3]] }];
   },
-  kernel: ({ inputs: [x], outputs: [y], attributes }) => {
+  kernel: ({ inputs: [x], outputs: [y], attributes, adapter }) => {
+    const rowsEach = rowsEachOf(adapter);
     const { height, width, fill, interpolation, fillValue } = attributes as WarpAttributes;
     const pixels = y.shape[0] * height * width;
     return {
@@ -90,9 +103,12 @@ export const affineWarpOp = defineOp("affineWarp", {
         CHANNELS: x.shape[3],
         FILL: fillModes.indexOf(fill),
         NEAREST: Number(interpolation === "nearest"),
+        COLUMNS: workgroup.columns,
+        ROWS: workgroup.rows,
+        ROWS_EACH: rowsEach,
       },
       uniforms: [...x.shape.slice(0, 3), height, width, float(fillValue)],
-      grid: pixelGrid(width, height, x.shape[0]),
+      grid: tiledGrid(width, Math.ceil(height / rowsEach), x.shape[0], workgroup),
       flops: pixels * (20 + 8 * x.shape[3]),
       bytes: 4 * (sizeOf(x.shape) + sizeOf(y.shape) + 8 * x.shape[0]),
     };

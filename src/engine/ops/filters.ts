@@ -1,9 +1,9 @@
 import code from "../../shaders/filters.wgsl?raw";
 import { ShapeError } from "../errors.ts";
 import { apply, type Tensor } from "../graph.ts";
-import { flatGrid } from "../kernel.ts";
 import { defineOp, type KernelContext, type OpCase, type Reference, type ReferenceTensor, type Shader } from "../op.ts";
 import { formatType, sizeOf, type TensorType } from "../types.ts";
+import { pixelGrid } from "./affine.ts";
 
 const shader: Shader = { name: "filters", code };
 
@@ -20,8 +20,8 @@ const kernelOf =
     return {
       shader,
       entryPoint,
-      uniforms: [count, ...x.shape.slice(1), taps, Number(vertical)],
-      grid: flatGrid(count),
+      uniforms: [...x.shape, taps, Number(vertical)],
+      grid: pixelGrid(x.shape[2], x.shape[1], x.shape[0]),
       flops: 2 * taps * count,
       bytes: 8 * count,
     };

@@ -3,7 +3,8 @@ import { ShapeError } from "../errors.ts";
 import { apply, type Tensor } from "../graph.ts";
 import { flatGrid } from "../kernel.ts";
 import { defineOp, type KernelContext, type OpCase, type Reference, type Shader } from "../op.ts";
-import { formatType, sizeOf, type TensorType } from "../types.ts";
+import { formatType, type Shape, sizeOf, type TensorType } from "../types.ts";
+import { pixelGrid } from "./affine.ts";
 
 const shader: Shader = { name: "mix", code };
 
@@ -24,26 +25,34 @@ function checkPartners(
   return [x];
 }
 
+type Grid = readonly [number, number, number];
+
 const kernelOf =
-  (entryPoint: string) =>
+  (entryPoint: string, gridOf: (shape: Shape) => Grid) =>
   ({ inputs: [x] }: KernelContext) => {
     const count = sizeOf(x.shape);
-    const [samples, , width = 1, channels = 1] = x.shape;
+    const [samples, height = 1, width = 1, channels = 1] = x.shape;
     return {
       shader,
       entryPoint,
-      uniforms: [count, sizeOf(x.shape.slice(1)), samples, width, channels],
-      grid: flatGrid(count),
+      uniforms: [samples, sizeOf(x.shape.slice(1)), height, width, channels],
+      grid: gridOf(x.shape),
       flops: 3 * count,
       bytes: 12 * count,
     };
   };
 
+/** The elements of a sample in two dimensions, the samples in the third. */
+function elementGrid([samples, ...rest]: Shape): Grid {
+  const [columns, rows] = flatGrid(sizeOf(rest));
+  return samples === 0 ? [0, 0, 0] : [columns, rows, samples];
+}
+
 /** λ·x + (1 − λ)·x[partner] (Zhang et al. 2018): x [N, …], partner i32 [N], λ [N]; for images and for their soft labels. */
 export const mixUpOp = defineOp("mixUp", {
   arity: 3,
   infer: ([x, partner, lambda]) => checkPartners(x, partner, lambda, `${x.shape[0]}`, "a λ f32 [N]"),
-  kernel: kernelOf("mixUp"),
+  kernel: kernelOf("mixUp", elementGrid),
   traits: { couplesBatch: true },
 });
 export const mixUpReference: Reference = ([x, partner, lambda]) => {
@@ -68,7 +77,7 @@ export const cutMixOp = defineOp("cutMix", {
     if (x.shape.length !== 4) throw new ShapeError(`expected f32 [N, height, width, channels], found ${formatType(x)}`);
     return checkPartners(x, partner, boxes, `${[x.shape[0], 4]}`, "a box f32 [N, 4]");
   },
-  kernel: kernelOf("cutMix"),
+  kernel: kernelOf("cutMix", ([samples, height, width]) => pixelGrid(width, height, samples)),
   traits: { couplesBatch: true },
 });
 export const cutMixReference: Reference = ([x, partner, boxes]) => {

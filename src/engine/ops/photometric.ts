@@ -19,6 +19,7 @@ export const photometricCodes = {
   greyscale: 5,
   posterise: 6,
   solarise: 7,
+  saturationHsv: 8,
 } as const;
 export type PhotometricStep = keyof typeof photometricCodes;
 
@@ -71,6 +72,11 @@ export function photometricStep(rgb: Colour, code: number, amount: number, about
     }
     case photometricCodes.solarise:
       return each(rgb, (value) => (value >= amount ? 255 - value : value));
+    case photometricCodes.saturationHsv: {
+      if (rgb.some(Number.isNaN)) return rgb;
+      const highest = Math.max(...rgb);
+      return each(rgb, (value) => highest - (highest - value) * amount);
+    }
     default:
       return rgb;
   }
@@ -90,7 +96,7 @@ function infer([x, program, means]: readonly TensorType[]): TensorType[] {
 }
 
 /** The codes that programs may have, as bits; all when nothing is said. */
-const codesOf = ({ codes }: Attributes): number => (codes as number | undefined) ?? 255;
+const codesOf = ({ codes }: Attributes): number => (codes as number | undefined) ?? 511;
 
 const defineWith = (name: string, arity: 2 | 3, entryPoint: string) =>
   defineOp(name, {
@@ -146,6 +152,7 @@ const cases: OpCase[] = [
   { scale: 0.1, offset: 3.5 },
   { scale: 0.1, offset: 4.5 },
   { scale: 0.1, offset: 5.5 },
+  { scale: 0.1, offset: 8.5 },
 ].map((values) => ({
   inputs: [
     { shape: [5, 3, 4, 3], scale: 60, offset: 128 },
