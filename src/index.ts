@@ -74,8 +74,8 @@ export { shortcutFinding } from "./xai/evidence/shortcut.ts";
 export { rocAuc, spearman } from "./xai/evidence/statistics.ts";
 export { ExactCam, exactCamMap } from "./xai/exactCam.ts";
 export type { Explainer, Explanation, MethodOptions, Target } from "./xai/explanation.ts";
-export { GradCam, GradCam, gradCamMap, gradCamMap } from "./xai/gradCam.ts";
-export { IntegratedGradients, IntegratedGradients } from "./xai/integratedGradients.ts";
+export { GradCam, gradCamMap } from "./xai/gradCam.ts";
+export { IntegratedGradients } from "./xai/integratedGradients.ts";
 export { Introspector } from "./xai/introspection.ts";
 export { type ExplainRequest, explain, methodNamed, methodNames } from "./xai/methods.ts";
 
