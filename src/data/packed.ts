@@ -1,5 +1,5 @@
 /** Pictures on their way to the GPU, which brings them to size: no more pixels than the resize reads, and bounded. */
-import { weightBits } from "../engine/ops/resample.ts";
+import { weightBits } from "../engine/fixedPoint.ts";
 import type { Image, ImageSize } from "./images.ts";
 import {
   aspectTaps,

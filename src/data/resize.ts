@@ -1,4 +1,4 @@
-import { weightBits } from "../engine/ops/resample.ts";
+import { weightBits } from "../engine/fixedPoint.ts";
 import { centreWindow, type Image, type ImageSize, type RgbPixels, toFloat } from "./images.ts";
 
 /** `tf`: tf.image.resize, aspect not kept. `aspect`: ImageNet's evaluation, antialiased, aspect kept, centre crop. */

@@ -1,5 +1,6 @@
 import code from "../../shaders/resample.wgsl?raw";
 import { ShapeError } from "../errors.ts";
+import { weightBits } from "../fixedPoint.ts";
 import { apply, type Tensor } from "../graph.ts";
 import { defineOp, type OpCase, type Reference, type Shader } from "../op.ts";
 import { byteSizeOf, formatType, sizeOf, type TensorType } from "../types.ts";
@@ -7,8 +8,6 @@ import { pixelGrid } from "./affine.ts";
 
 const shader: Shader = { name: "resample", code };
 
-/** Weights are whole numbers of 2^−22: a byte times all weights of a line stays below 2^31. */
-export const weightBits = 22;
 const unit = 2 ** weightBits;
 
 function checkLines(samples: number, first: TensorType, weights: TensorType): void {
