@@ -27,6 +27,7 @@ export { cast, normalise } from "./engine/ops/cast.ts";
 export { batchNorm, biasAdd, channelAffine, channelScale } from "./engine/ops/channel.ts";
 export { conv2d, pointwiseConv2d, samePadding } from "./engine/ops/conv2d.ts";
 export { depthwiseConv2d } from "./engine/ops/depthwise.ts";
+export { dropout } from "./engine/ops/dropout.ts";
 export { argMax, maxReduce } from "./engine/ops/extremes.ts";
 export { gatherClass } from "./engine/ops/gather.ts";
 export { softCrossEntropy, sparseCrossEntropy } from "./engine/ops/losses.ts";
@@ -39,7 +40,14 @@ export { resizeBilinear } from "./engine/ops/resize.ts";
 export { logSoftmax, softmax } from "./engine/ops/softmax.ts";
 export { constant, fill, input, ones, parameter } from "./engine/ops/sources.ts";
 export { exp, relu, relu6, scale, square } from "./engine/ops/unary.ts";
-export { accumulateUpdate, adamUpdate, assignUpdate, runningAverageUpdate, sgdUpdate } from "./engine/ops/updates.ts";
+export {
+  accumulateUpdate,
+  adamUpdate,
+  adamWUpdate,
+  assignUpdate,
+  runningAverageUpdate,
+  sgdUpdate,
+} from "./engine/ops/updates.ts";
 export { ParameterStore } from "./engine/parameters.ts";
 export type { Plan, RunInputs, RunOutputs } from "./engine/plan/plan.ts";
 export { uniform } from "./engine/random.ts";
@@ -50,6 +58,7 @@ export { BATCH, type DType, type Shape, type TensorType } from "./engine/types.t
 export { FrameReader } from "./interop/frameReader.ts";
 export { OverlayPainter } from "./interop/overlayPainter.ts";
 export { Classifier, type ClassifierDescription, createClassifier, weightShapesOf } from "./nn/classifier.ts";
+export { parseCheckpoint, serializeCheckpoint } from "./nn/formats/checkpoint.ts";
 export { inspectWeights } from "./nn/formats/inspect.ts";
 export { parseModel, serializeModel } from "./nn/formats/model.ts";
 export { parseSafetensors, serializeSafetensors } from "./nn/formats/safetensors.ts";
@@ -58,10 +67,11 @@ export { initialise } from "./nn/initialise.ts";
 export { evaluateLogits } from "./nn/metrics.ts";
 export { mobileNetV2 } from "./nn/mobilenetV2.ts";
 export { trainNetwork } from "./nn/networkTraining.ts";
+export { adam, adamW, cosineSchedule, sgd, stepSchedule, warmUpSchedule } from "./nn/optimisers.ts";
 export { smallCnn } from "./nn/smallCnn.ts";
+export { trainableFrom } from "./nn/trainableLayers.ts";
 export { type BaselineChoice, baselineNames, baselinePixels, meanPixels } from "./xai/baselines.ts";
 export { colormap, colormapNames } from "./xai/colormaps.ts";
-
 export { conventions } from "./xai/conventions.ts";
 export { renderExplanation } from "./xai/display.ts";
 export { InsertionDeletion } from "./xai/evidence/curves.ts";
@@ -77,11 +87,10 @@ export { shortcutFinding } from "./xai/evidence/shortcut.ts";
 export { rocAuc, spearman } from "./xai/evidence/statistics.ts";
 export { ExactCam, exactCamMap } from "./xai/exactCam.ts";
 export type { Explainer, Explanation, MethodOptions, Target } from "./xai/explanation.ts";
-export { GradCam, GradCam, gradCamMap, gradCamMap } from "./xai/gradCam.ts";
-export { IntegratedGradients, IntegratedGradients } from "./xai/integratedGradients.ts";
+export { GradCam, gradCamMap } from "./xai/gradCam.ts";
+export { IntegratedGradients } from "./xai/integratedGradients.ts";
 export { Introspector } from "./xai/introspection.ts";
 export { type ExplainRequest, explain, methodNamed, methodNames } from "./xai/methods.ts";
-
 export { renderAttribution, renderHeatmap, renderOverlay } from "./xai/overlay.ts";
 export { PreprocessingCheck } from "./xai/preprocessingVerdict.ts";
 export { quadrature, quadratureRules } from "./xai/quadrature.ts";

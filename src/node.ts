@@ -17,6 +17,7 @@ export { loadDataset } from "./data/folders.node.ts";
 export { encodePng } from "./data/png.node.ts";
 export { loadTuning, saveTuning, tuningFile } from "./engine/tuningCache.node.ts";
 export * from "./index.ts";
+export { readCheckpoint, writeCheckpoint } from "./nn/formats/checkpoint.node.ts";
 export { convertWeights, loadModel, loadWeights, saveModel, weightsInfo } from "./nn/formats/files.node.ts";
 
 /**

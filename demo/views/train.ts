@@ -6,6 +6,7 @@ import { createClassifier } from "../../src/nn/classifier.ts";
 import { computeFeatures, featureChannels } from "../../src/nn/features.ts";
 import { serializeModel } from "../../src/nn/formats/model.ts";
 import { trainHead } from "../../src/nn/headTraining.ts";
+import { hostSource } from "../../src/nn/pixelSource.ts";
 import type { RgbImage } from "../../src/xai/overlay.ts";
 import type { Page, View } from "../main.ts";
 import { drawnFlower } from "../state.ts";
@@ -98,10 +99,10 @@ class TrainView {
     const pictures = this.#classes.flatMap((collection) => collection.pictures);
     const labels = Int32Array.from(this.#classes.flatMap((collection, index) => collection.pictures.map(() => index)));
     const fitted = pictures.map((picture) => this.page.state.fitted(picture));
-    const source = {
+    const source = hostSource({
       count: pictures.length,
-      batch: (indices: ArrayLike<number>) => joined(Array.from(indices, (index) => fitted[index])),
-    };
+      batch: (indices) => joined(Array.from(indices, (index) => fitted[index])),
+    });
     const features = await computeFeatures(classifier, source, { batch: 4 });
     const rows = { features, labels };
     const data = { channels: featureChannels(classifier), classes: names.length, train: rows, validation: rows };

@@ -103,11 +103,11 @@ export async function trainNetwork(
   checkTraining(train.labels, classifier.classes as number, options);
   if (validation.count === 0)
     throw new DataError("expected at least one validation image, found none; choose another split");
-  const session = new NetworkSession(classifier, data, network, options);
-  await session.begin();
+  const trainer = new NetworkTrainer(classifier, data, network, options);
+  await trainer.begin();
   try {
     const { job, tensors, history, best } = await trainEpochs(
-      (device) => session.open(device),
+      (device) => trainer.open(device),
       classifier.device,
       options,
     );
@@ -115,13 +115,13 @@ export async function trainNetwork(
     job.dispose();
     return { history, best };
   } catch (error) {
-    if (error instanceof NonFiniteError) session.restoreStatistics();
+    if (error instanceof NonFiniteError) trainer.restoreStatistics();
     throw error;
   }
 }
 
 /** What a training of a classifier keeps while devices come and go. */
-class NetworkSession {
+class NetworkTrainer {
   readonly #updated: readonly string[];
   readonly #changing: ReadonlySet<string>;
   /** All weights at the start, to go on from on another device. */

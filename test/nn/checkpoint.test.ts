@@ -8,9 +8,9 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { afterAll, describe, expect, it } from "vitest";
 import { FileError } from "../../src/engine/errors.ts";
-import { readCheckpoint, writeCheckpoint } from "../../src/nn/checkpoint.node.ts";
-import { type Checkpoint, checkConfig } from "../../src/nn/checkpoint.ts";
 import type { OpenFile } from "../../src/nn/formats/atomicFile.node.ts";
+import { readCheckpoint, writeCheckpoint } from "../../src/nn/formats/checkpoint.node.ts";
+import { type Checkpoint, checkConfig } from "../../src/nn/formats/checkpoint.ts";
 import { initialPosition } from "../../src/nn/trainingState.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tepal-checkpoint-"));
@@ -54,7 +54,7 @@ describe("a checkpoint file", () => {
     const path = join(place, "checkpoint.safetensors");
     await writeCheckpoint(path, checkpoint(1));
     const outfile = join(place, "program.mjs");
-    const source = fileURLToPath(new URL("../../src/nn/checkpoint.node.ts", import.meta.url));
+    const source = fileURLToPath(new URL("../../src/nn/formats/checkpoint.node.ts", import.meta.url));
     const contents = `
       import { readCheckpoint, writeCheckpoint } from ${JSON.stringify(source)};
       const path = process.argv[2];

@@ -6,7 +6,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { uniform } from "../../src/engine/random.ts";
-import { parseCheckpoint } from "../../src/nn/checkpoint.ts";
+import { parseCheckpoint } from "../../src/nn/formats/checkpoint.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 

@@ -5,7 +5,7 @@ import type { PartName } from "../../data/loaders.ts";
 import { RESIZE_MODES } from "../../data/resize.ts";
 import type { Device } from "../../engine/device.ts";
 import { DataError, UsageError } from "../../engine/errors.ts";
-import { writeAtomically } from "../../nn/formats/files.node.ts";
+import { writeAtomically } from "../../nn/formats/atomicFile.node.ts";
 import { sha256 } from "../../nn/formats/model.ts";
 import type { ComparisonResult } from "../../report/comparison.ts";
 import { type CommandContext, columns, defineCommand } from "../command.ts";

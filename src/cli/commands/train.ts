@@ -12,8 +12,8 @@ import { withDevice } from "../device.ts";
 import { policySource } from "../headOnBackbone.ts";
 import { savedPolicy, summarisePolicy } from "../policy.ts";
 import type { Photographs } from "../storedSource.ts";
+import { type FolderOptions, imagesHash, tensorsHash, trainInFolder } from "../train/folder.ts";
 import { type TrainingArguments, type TrainingChoice, trainingChoice, trainingOptions } from "../train/options.ts";
-import { imagesHash, type SessionOptions, tensorsHash, trainInFolder } from "../train/session.ts";
 import { isPretrained, type StartArguments, startingClassifier, startOptions } from "../train/start.ts";
 
 export const command = defineCommand({
@@ -108,24 +108,24 @@ interface Settings {
   readonly batchNorm: BatchNormMode;
   /** Every choice as plain JSON. */
   readonly recipe: Readonly<Record<string, unknown>>;
-  readonly session: Omit<SessionOptions, "config" | "adapter" | "terminal">;
+  readonly folder: Omit<FolderOptions, "config" | "adapter" | "terminal">;
 }
 
 /** With a trained network its head trains and normalisation is frozen, from scratch all of it and in batch mode, unless told otherwise. */
-function settingsOf(args: StartArguments & TrainingArguments & Settings["session"], choice: TrainingChoice): Settings {
+function settingsOf(args: StartArguments & TrainingArguments & Settings["folder"], choice: TrainingChoice): Settings {
   const { trainable, batchNorm: asked, out, resume, checkpointEvery } = args;
   const pretrained = isPretrained(args);
   const part = trainable ?? (pretrained ? "head" : "all");
   const batchNorm = (asked ?? (pretrained ? "frozen" : "batch")) === "batch" ? "training" : "frozen";
   const recipe = { ...choice.recipe, trainable: part, batchNorm, policy: savedPolicy(choice.policy) };
-  return { choice, part, batchNorm, recipe, session: { out, resume, checkpointEvery } };
+  return { choice, part, batchNorm, recipe, folder: { out, resume, checkpointEvery } };
 }
 
 async function train(
   classifier: Classifier,
   description: ClassifierDescription,
   { train: images, validation }: Images,
-  { choice, part, batchNorm, recipe, session, adapter }: Settings & { readonly adapter: string },
+  { choice, part, batchNorm, recipe, folder, adapter }: Settings & { readonly adapter: string },
   { terminal }: CommandContext,
 ): Promise<TrainingOutcome> {
   const { architecture, preprocessing, classNames, tensors } = description;
@@ -140,7 +140,7 @@ async function train(
   };
   const data = { train: policySource(images, { policy, seed: options.seed }, classifier.inputSize), validation };
   const trained = trainableFrom(classifier.weightShapes.keys(), part, batchNorm);
-  return trainInFolder(classifier, data, { ...options, ...trained }, { ...session, config, adapter, terminal });
+  return trainInFolder(classifier, data, { ...options, ...trained }, { ...folder, config, adapter, terminal });
 }
 
 /** Made before the work, so that a path that cannot be written is said at once. */

@@ -135,7 +135,7 @@ async function subject(device: Device, settings: Settings, { terminal }: Command
 }
 
 /** How the practical trains on petals. */
-const trainingOf = ({ epochs, seed }: Settings) => ({ epochs, seed, batch: 16, learningRate: 1e-2 });
+const trainingOf = ({ epochs, seed }: Settings) => ({ epochs, seed, batch: 16, learningRate: 1e-2, policy: null });
 
 const chosenMethods = ({ methods: names }: Settings): string[] =>
   names.length > 0 ? [...names] : Object.keys(methods);

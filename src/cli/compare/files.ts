@@ -1,6 +1,6 @@
 /** What a comparison leaves on disk: figures, page and charts. */
 import { join } from "node:path";
-import { writeAtomically } from "../../nn/formats/files.node.ts";
+import { writeAtomically } from "../../nn/formats/atomicFile.node.ts";
 import type { ComparisonResult } from "../../report/comparison.ts";
 import { accuracyChart, learningCurves } from "../../report/comparisonCharts.ts";
 import { pageHeader, renderPage } from "../../report/page.ts";

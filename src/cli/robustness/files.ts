@@ -10,7 +10,7 @@ import { type RobustnessResult, robustnessCsv } from "../../report/robustness.ts
 import { corruptionErrorChart, familyCurves, meanCurves } from "../../report/robustnessCharts.ts";
 import { robustnessSection } from "../../report/sections/robustness.ts";
 import { standaloneSvg } from "../../report/series.ts";
-import { type Cell, drawSheet, type SheetRow } from "../augment/picture.ts";
+import { type Cell, drawSheet, type SheetRow } from "../drawing/sheet.ts";
 import { toJson } from "../json.ts";
 import { corruptImage } from "./guide.ts";
 

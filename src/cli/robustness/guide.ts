@@ -7,7 +7,7 @@ import { severities } from "../../data/corruptions/severities.ts";
 import type { Image } from "../../data/images.ts";
 import { renderPetal } from "../../data/petals.ts";
 import type { Device } from "../../engine/device.ts";
-import { type Cell, drawSheet } from "../augment/picture.ts";
+import { type Cell, drawSheet } from "../drawing/sheet.ts";
 
 const edge = 112;
 

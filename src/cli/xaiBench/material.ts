@@ -1,4 +1,3 @@
-import { batchPixels, type LabelledImages } from "../../data/datasets.ts";
 import type { PartName } from "../../data/loaders.ts";
 import { petalSpecies, petalsDataset } from "../../data/petals.ts";
 import type { ResizeMode } from "../../data/resize.ts";
@@ -6,7 +5,8 @@ import { DataError } from "../../engine/errors.ts";
 import type { Classifier } from "../../nn/classifier.ts";
 import { argmaxOfRow } from "../../nn/metrics.ts";
 import type { Mask } from "../../xai/evidence/location.ts";
-import { alignClasses, type DataChoice, loadPart, openChoice, type Part, wholePart } from "../dataset.ts";
+import { alignClasses, type DataChoice, openChoice, openPart, type Part, pixelSource, wholePart } from "../dataset.ts";
+import type { Photographs } from "../storedSource.ts";
 import type { Terminal } from "../terminal.ts";
 
 /** An image to judge maps on. */
@@ -23,7 +23,7 @@ export interface BenchImage {
 }
 
 /** Drawn flowers with the blossoms' masks [N, H, W]. */
-type Petals = LabelledImages & { readonly masks?: Uint8Array };
+type Petals = Photographs & { readonly masks?: Uint8Array };
 
 /**
  * The first test images of `petals`, at a model's size.
@@ -33,14 +33,16 @@ export function drawTestPetals(seed: number, [height, width]: readonly [number, 
   if (height !== width) throw new DataError(`petals are square, the model takes ${height} × ${width}; give --data`);
   const perClass = { train: 0, validation: 0, test: Math.ceil(count / petalSpecies.length) };
   const { classNames, parts } = petalsDataset({ seed, size: height, perClass });
-  return { classNames, height, width, ...parts.test };
+  const { masks, ...images } = parts.test;
+  const ids = images.names.map((_, index) => index);
+  return { ...pixelSource({ classNames, ids, height, width, ...images }), masks };
 }
 
 /** The first `count` flowers, one species after the other, with their masks. */
 export async function petalImages(classifier: Classifier, test: Petals, count: number): Promise<BenchImage[]> {
   const { height, width, masks } = test;
   const indices = Array.from({ length: Math.min(count, test.labels.length) }, (_, index) => index);
-  const pixels = indices.map((index) => batchPixels(test, [index]));
+  const pixels = await Promise.all(indices.map((index) => test.pixels(index)));
   const predicted = await predictedClasses(classifier, pixels);
   return indices.map((index) => ({
     name: test.names[index],
@@ -73,9 +75,10 @@ export async function dataImages(
     (_, k) => part.indices[Math.floor(k * step)],
   );
   const resize = classifier.preprocessing.resize as ResizeMode;
-  const options = { inputSize: classifier.inputSize, resize, strict: false };
-  const { images } = await loadPart({ ...part, indices }, options, terminal, "reading photographs");
-  const pixels = images.names.map((_, index) => batchPixels(images, [index]));
+  const options = { inputSize: classifier.inputSize, resize, strict: false, cacheLimit: 1024, memory: 1024 };
+  const { images } = await openPart({ ...part, indices }, options, terminal, "reading photographs");
+  const pixels = await Promise.all(images.names.map((_, index) => images.pixels(index)));
+  await images.close();
   const predicted = await predictedClasses(classifier, pixels);
   return images.names.map((name, index) => ({
     name,

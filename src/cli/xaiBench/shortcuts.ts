@@ -1,15 +1,13 @@
-import { batchPixels } from "../../data/datasets.ts";
 import type { ShortcutKind } from "../../data/petals-shortcut.ts";
 import type { Device } from "../../engine/device.ts";
 import type { Classifier } from "../../nn/classifier.ts";
 import { lossAndAccuracy } from "../../nn/metrics.ts";
-import { predictAll } from "../../nn/networkTraining.ts";
+import { predictAll } from "../../nn/prediction.ts";
 import { massInside } from "../../xai/evidence/location.ts";
 import { type ShortcutFinding, shortcutFinding } from "../../xai/evidence/shortcut.ts";
 import { mean } from "../../xai/evidence/statistics.ts";
 import type { Method, MethodOptions } from "../../xai/explanation.ts";
 import { upsampleHeatmap } from "../../xai/overlay.ts";
-import { pixelSource } from "../dataset.ts";
 import { drawPetals, type Material } from "../practical/material.ts";
 import { type TrainingSettings, trainSmallCnn } from "../practical/training.ts";
 import type { Terminal } from "../terminal.ts";
@@ -56,28 +54,29 @@ export async function judgeShortcut(
   count: number,
 ): Promise<ShortcutFinding & { readonly method: string }> {
   const { test, testShortcutMasks } = material;
-  const pixels = test.height * test.width;
+  const area = test.height * test.width;
   const masks = Array.from({ length: count }, (_, index) =>
-    (testShortcutMasks as Uint8Array).subarray(index * pixels, (index + 1) * pixels),
+    (testShortcutMasks as Uint8Array).subarray(index * area, (index + 1) * area),
   );
   const masses = async (classifier: Classifier): Promise<(number | null)[]> => {
     using explainer = await method.create(classifier.explainable, options);
-    const images = batchPixels(
-      test,
-      masks.map((_, index) => index),
-    );
-    const maps = await explainer.explain(images, Array.from(test.labels.subarray(0, count)));
+    const images = await Promise.all(masks.map((_, index) => test.pixels(index)));
+    const pixels = new Float32Array(images.length * images[0].length);
+    images.forEach((image, row) => {
+      pixels.set(image, row * image.length);
+    });
+    const maps = await explainer.explain(pixels, Array.from(test.labels.subarray(0, count)));
     return maps.map(({ heatmap }, index) =>
       massInside(upsampleHeatmap(heatmap, test.height, test.width), masks[index]),
     );
   };
-  const accuracyOn = async ({ test: images }: Material): Promise<number> =>
-    lossAndAccuracy(await predictAll(cheat, pixelSource(images)), images.labels, images.classNames.length).accuracy;
+  const accuracyOn = async ({ test: images, classNames }: Material): Promise<number> =>
+    lossAndAccuracy(await predictAll(cheat, images), images.labels, classNames.length).accuracy;
   const finding = shortcutFinding({
     shortcut: titles[kind],
     suspect: await masses(cheat),
     honest: await masses(honest),
-    area: mean(masks.map((mask) => mask.reduce((sum, value) => sum + Number(value > 0), 0) / pixels)),
+    area: mean(masks.map((mask) => mask.reduce((sum, value) => sum + Number(value > 0), 0) / area)),
     accuracy: { withShortcut: await accuracyOn(material), without: await accuracyOn(plain) },
   });
   return { method: method.name, ...finding };

@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { Device } from "../../engine/device.ts";
 import { InterruptedError } from "../../engine/errors.ts";
 import { openGpu } from "../../engine/softwareAdapter.node.ts";
-import { readCheckpoint, writeCheckpoint } from "../../nn/checkpoint.node.ts";
-import { type Checkpoint, checkConfig } from "../../nn/checkpoint.ts";
 import type { Classifier } from "../../nn/classifier.ts";
 import { writeAtomically } from "../../nn/formats/atomicFile.node.ts";
+import { readCheckpoint, writeCheckpoint } from "../../nn/formats/checkpoint.node.ts";
+import { type Checkpoint, checkConfig } from "../../nn/formats/checkpoint.ts";
 import type { WeightTensor } from "../../nn/formats/weightSet.ts";
 import { type EpochRecord, historyCsv, historyJson } from "../../nn/history.ts";
 import { type NetworkData, type NetworkTrainingOptions, trainNetwork } from "../../nn/networkTraining.ts";
@@ -18,7 +18,7 @@ import type { Photographs } from "../storedSource.ts";
 import type { Terminal } from "../terminal.ts";
 import { historyChart } from "./chart.ts";
 
-export interface SessionOptions {
+export interface FolderOptions {
   readonly out: string;
   /** What the result follows from; a checkpoint of anything else is refused. */
   readonly config: Checkpoint["config"];
@@ -63,11 +63,11 @@ export async function trainInFolder(
   classifier: Classifier,
   data: NetworkData,
   options: NetworkTrainingOptions,
-  session: SessionOptions,
+  folder: FolderOptions,
 ): Promise<TrainingOutcome> {
-  const { out, config, adapter, terminal } = session;
+  const { out, config, adapter, terminal } = folder;
   const path = join(out, "checkpoint.safetensors");
-  const resume = await startingState(path, session);
+  const resume = await startingState(path, folder);
   const timings = new TimingsFile(join(out, "timings.json"), data.train.count, resume);
   const view = new TrainingView(terminal, options.epochs ?? 10, data.train.count, resume);
   const interrupted = new AbortController();
@@ -80,7 +80,7 @@ export async function trainInFolder(
       resume: resume?.state,
       signal: interrupted.signal,
       checkpoint: {
-        every: session.checkpointEvery,
+        every: folder.checkpointEvery,
         save: async (state) => {
           await writeCheckpoint(path, { state, config, adapter, tuning: null });
           if (state.position.position === 0) await writeHistory(out, state);
@@ -103,7 +103,7 @@ export async function trainInFolder(
   }
 }
 
-async function startingState(path: string, { resume, config, adapter, terminal }: SessionOptions) {
+async function startingState(path: string, { resume, config, adapter, terminal }: FolderOptions) {
   const found = await readCheckpoint(path).catch((error) => {
     if (resume) throw error;
     return null;

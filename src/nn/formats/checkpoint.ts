@@ -1,12 +1,12 @@
 /** A checkpoint as bytes: one safetensors file whose metadata hold the state, the settings and a checksum over all of it. */
 
-import { FileError } from "../engine/errors.ts";
-import { type DocumentName, Field } from "./formats/field.ts";
-import { parseJson } from "./formats/manifest.ts";
-import { sha256 } from "./formats/model.ts";
-import { parseSafetensors, serializeSafetensors, type TensorToStore, toFloat32 } from "./formats/safetensors.ts";
-import type { WeightTensor } from "./formats/weightSet.ts";
-import type { StateTensors, TrainingPosition, TrainingState } from "./trainingState.ts";
+import { FileError } from "../../engine/errors.ts";
+import type { StateTensors, TrainingPosition, TrainingState } from "../trainingState.ts";
+import { type DocumentName, Field } from "./field.ts";
+import { parseJson } from "./manifest.ts";
+import { sha256 } from "./model.ts";
+import { parseSafetensors, serializeSafetensors, type TensorToStore, toFloat32 } from "./safetensors.ts";
+import type { WeightTensor } from "./weightSet.ts";
 
 export interface Checkpoint {
   readonly state: TrainingState;

@@ -1,8 +1,8 @@
 import { stat } from "node:fs/promises";
-import { FileError } from "../engine/errors.ts";
+import { FileError } from "../../engine/errors.ts";
+import { type OpenFile, removeLeftovers, writeAtomically } from "./atomicFile.node.ts";
 import { type Checkpoint, parseCheckpoint, serializeCheckpoint } from "./checkpoint.ts";
-import { type OpenFile, removeLeftovers, writeAtomically } from "./formats/atomicFile.node.ts";
-import { readBytes } from "./formats/files.node.ts";
+import { readBytes } from "./files.node.ts";
 
 /**
  * Replaces a checkpoint file; until the new one is complete on the disk, the old one stays.
