@@ -14,7 +14,8 @@ const mayImport = {
   interop: ["shaders", "engine", "xai", "data"],
   embed: ["engine", "nn", "xai", "data", "interop"],
   demo: ["engine", "nn", "xai", "data", "interop", "embed", "index"],
-  index: ["engine", "nn", "xai", "data", "interop", "embed"],
+  types: ["engine", "nn", "xai", "data", "interop", "embed"],
+  index: ["engine", "nn", "xai", "data", "interop", "embed", "types"],
   node: ["engine", "nn", "xai", "data", "interop", "embed", "index"],
 };
 

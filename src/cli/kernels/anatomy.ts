@@ -1,6 +1,6 @@
 /** A shader's header comment taken apart: what the book and `tepal kernels NAME --explain` both say of it. */
 import type { Shader } from "../../engine/op.ts";
-import { entryPointsOf, headerOf } from "./source.ts";
+import { entryPointsOf, headerOf } from "../../engine/shaderSource.ts";
 
 export interface Anatomy {
   readonly name: string;
@@ -28,7 +28,8 @@ export interface Override {
 }
 
 const isIndented = (line: string): boolean => /^ {2,}\S/.test(line);
-const isFormula = (line: string): boolean => isIndented(line) || /\w(\[[^\]]*\])? = \S/.test(line);
+const isEpilogue = (line: string): boolean => line.startsWith("Epilogue");
+const isFormula = (line: string): boolean => isIndented(line) || isEpilogue(line) || /\w\[[^\]]*\] = \S/.test(line);
 
 /** The kinds of sentences, the first that fits counts. */
 const kinds: readonly (readonly [kind: "gain" | "cost" | "layout" | "threads", pattern: RegExp])[] = [
@@ -40,9 +41,9 @@ const kinds: readonly (readonly [kind: "gain" | "cost" | "layout" | "threads", p
 
 /** Sentences of the lines that are no formula. A formula ends the sentence before it. */
 function sentencesOf(header: readonly string[]): string[] {
-  const paragraphs = header.map((line) => (isIndented(line) ? "\n" : `${line} `)).join("");
+  const paragraphs = header.map((line) => (isIndented(line) || isEpilogue(line) ? "\n" : `${line} `)).join("");
   return paragraphs
-    .split(/\n+|(?<=[.;:])\s+(?=[A-Z])/)
+    .split(/\n+|(?<=[.;:])\s+(?=[A-Z]|[a-z]+[A-Z]\w*: )/)
     .map((sentence) => sentence.trim())
     .filter(Boolean);
 }
@@ -54,13 +55,19 @@ const overridesOf = (code: string): Override[] =>
 
 export function anatomyOf({ name, code }: Shader): Anatomy {
   const header = headerOf(code);
-  const sorted = { gain: [], cost: [], layout: [], threads: [], notes: [] } as Record<string, string[]>;
+  const sorted = {
+    gain: [] as string[],
+    cost: [] as string[],
+    layout: [] as string[],
+    threads: [] as string[],
+    notes: [] as string[],
+  };
   for (const sentence of sentencesOf(header))
     sorted[kinds.find(([, pattern]) => pattern.test(sentence))?.[0] ?? "notes"].push(sentence);
   return {
     name,
     formula: header.filter(isFormula),
-    ...(sorted as Pick<Anatomy, "gain" | "cost" | "layout" | "threads" | "notes">),
+    ...sorted,
     entryPoints: entryPointsOf(code),
     overrides: overridesOf(code),
   };
@@ -73,10 +80,10 @@ export function workgroupOf(
   overrides: Readonly<Record<string, number>>,
 ): [number, number, number] {
   const sizes = new RegExp(`@workgroup_size\\(([^)]*)\\)\\s*fn\\s+${entryPoint}\\b`).exec(code)?.[1].split(",") ?? [];
-  const valueOf = (word: string): number => {
+  const numberOf = (word: string): number => {
     const fallback = new RegExp(`(?:override|const)\\s+${word}\\b[^=;]*=\\s*([^;]+);`).exec(code)?.[1];
     return overrides[word] ?? Number.parseInt(fallback ?? word, 10);
   };
-  const [x = 1, y = 1, z = 1] = sizes.map((size) => valueOf(size.trim()));
+  const [x = 1, y = 1, z = 1] = sizes.map((size) => numberOf(size.trim()));
   return [x, y, z];
 }

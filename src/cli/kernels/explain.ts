@@ -2,7 +2,7 @@
 import type { Shader } from "../../engine/op.ts";
 import { formatShape } from "../../engine/types.ts";
 import { type Anatomy, anatomyOf } from "./anatomy.ts";
-import { type Gain, gainsOf, measurements } from "./measured.ts";
+import { type Gain, gainsOf, measurements, shortName } from "./measured.ts";
 import { type Placement, placements } from "./placement.ts";
 
 export interface KernelExplanation extends Anatomy {
@@ -17,7 +17,7 @@ export function explainShader(shader: Shader, known = placements()): KernelExpla
     ...anatomy,
     uses: anatomy.entryPoints.flatMap((entryPoint) => known.get(`${shader.name}.${entryPoint}`) ?? []),
     gains: measurements
-      .map((report) => ({ adapter: report.adapter, gains: gainsOf(report, shader.name) }))
+      .map((report) => ({ adapter: shortName(report.adapter), gains: gainsOf(report, shader.name) }))
       .filter(({ gains }) => gains.length > 0),
   };
 }

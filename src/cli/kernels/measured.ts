@@ -36,7 +36,7 @@ export interface KernelReport {
   readonly repeats: number;
   /** Processors of the machine and how many programs wanted one on average, when the measurement began and when it ended. */
   readonly processors: number;
-  readonly load: readonly [number, number];
+  readonly load: readonly number[];
   readonly roofline: Roofline;
   /** GFLOP/s of this engine's product of 1024 × 1024 matrices. */
   readonly productGflopsPerSecond: number;
@@ -64,15 +64,20 @@ export interface Gain {
   readonly greatest: number;
 }
 
-/** The gains over the naive rung of each fast entry point in the ladders of a shader. */
+/** The gains over the naive rung of a shader's entry points; for a naive shader those of all rungs above it. */
 export function gainsOf(report: KernelReport, shader: string): Gain[] {
   const gains = new Map<string, number[]>();
   for (const ladder of laddersOf(report, shader))
-    for (const { kernel, milliseconds } of rungsOf(ladder).slice(1))
-      gains.set(kernel, [...(gains.get(kernel) ?? []), ladder.naive.milliseconds / milliseconds]);
+    for (const rung of rungsOf(ladder).slice(1))
+      if (shaderOf(ladder.naive) === shader || shaderOf(rung) === shader)
+        gains.set(rung.kernel, [...(gains.get(rung.kernel) ?? []), ladder.naive.milliseconds / rung.milliseconds]);
   return [...gains].map(([kernel, unsorted]) => {
     const sorted = unsorted.sort((a, b) => a - b);
-    const [least, median, greatest] = [sorted[0], sorted[sorted.length >> 1], sorted[sorted.length - 1]];
-    return { kernel, shapes: sorted.length, least, median, greatest };
+    const middle = (sorted.length - 1) / 2;
+    const median = (sorted[Math.floor(middle)] + sorted[Math.ceil(middle)]) / 2;
+    return { kernel, shapes: sorted.length, least: sorted[0], median, greatest: sorted[sorted.length - 1] };
   });
 }
+
+/** The driver and its version, without what the packager added. */
+export const shortName = (adapter: string): string => /^[^(]*?\d+(\.\d+)+/.exec(adapter)?.[0] ?? adapter;

@@ -11,6 +11,7 @@ import { schedule } from "../../engine/plan/schedule.ts";
 import { BATCH, type Shape, sizeOf } from "../../engine/types.ts";
 import { mobileNetV2 } from "../../nn/mobilenetV2.ts";
 import { workgroupOf } from "./anatomy.ts";
+import { hardware, software } from "./catalogue.ts";
 
 /** One specialisation of a kernel on one size of tensors. */
 export interface Placement {
@@ -26,9 +27,6 @@ export interface Placement {
 
 /** Outputs of one invocation along the rows and columns of a grid of two dimensions, or only how many on a flat grid. */
 export type Tile = { readonly rows: number; readonly columns: number } | { readonly outputs: number };
-
-export const hardware: AdapterTraits = { software: false, maxInvocations: 256, subgroupSize: 0, float16: false };
-export const software: AdapterTraits = { software: true, maxInvocations: 256, subgroupSize: 8, float16: false };
 
 const size = 224;
 
@@ -53,7 +51,7 @@ function tileOf(call: KernelCall, output: Shape, [x, y]: readonly number[]): Til
   const rows = elements / columns;
   const [gridX, gridY, gridZ] = call.grid;
   // On a grid of two dimensions x goes along the columns; a split or a matrix of its own lies along z.
-  if (gridY > 1 && (gridX - 1) * x < columns)
+  if ((y > 1 || gridY > 1 || gridZ > 1) && (gridX - 1) * x < columns)
     return { rows: Math.ceil(rows / gridZ / (gridY * y)), columns: Math.ceil(columns / (gridX * x)) };
   return { outputs: Math.ceil(elements / (gridX * x * gridY * y * gridZ)) };
 }
