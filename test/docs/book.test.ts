@@ -23,7 +23,7 @@ describe("the book", () => {
     for (const name of sources.shaders.keys()) {
       const page = book.pages.get(`kernels/${name}.md`) ?? "";
       expect(page, name).toMatch(/^# \w+\n\n```text\n.*\S/);
-      expect(page, name).toMatch(/```wgsl\n[^]*\bfn \w+/);
+      expect(page, name).toMatch(/```wgsl\n[\s\S]*\bfn \w+/);
     }
   });
 
