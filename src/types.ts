@@ -73,7 +73,7 @@ export type { WeightSet, WeightTensor } from "./nn/formats/weightSet.ts";
 export type { HeadData, HeadTraining, LabelledFeatures } from "./nn/headTraining.ts";
 export type { BestEpoch, EpochRecord } from "./nn/history.ts";
 export type { BatchNormMode, BatchNormRule, TrainingMode } from "./nn/layers.ts";
-export type { ClassScore, Evaluation } from "./nn/metrics.ts";
+export type { ClassScore as ClassMetrics, Evaluation } from "./nn/metrics.ts";
 export type { MobileNetV2Options } from "./nn/mobilenetV2.ts";
 export type { Network } from "./nn/network.ts";
 export type { NetworkData, NetworkTrainingOptions } from "./nn/networkTraining.ts";

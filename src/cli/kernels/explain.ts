@@ -46,15 +46,15 @@ const originText = ({ layers, origin }: Placement): string => {
 export const useText = (use: Placement): string =>
   `${use.call.entryPoint} for ${formatShape(use.output)} (${originText(use)}): workgroups of ${sizes(use.workgroup)}, a grid of ${sizes(use.call.grid)}, ${tileText(use)}`;
 
-/** The largest use of each entry point. */
+/** Workgroups of one matrix or image: of few, idle invocations at the border blur what one of them does. */
+const groupsOf = ({ call: { grid } }: Placement): number => grid[0] * grid[1];
+
+/** The use of each entry point with the largest grid. */
 export const typicalUses = (uses: readonly Placement[]): Placement[] => [
   ...uses
     .reduce((best, use) => {
-      const { entryPoint } = use.call;
-      const known = best.get(entryPoint);
-      return known && known.call.flops + known.call.bytes >= use.call.flops + use.call.bytes
-        ? best
-        : best.set(entryPoint, use);
+      const known = best.get(use.call.entryPoint);
+      return known && groupsOf(known) >= groupsOf(use) ? best : best.set(use.call.entryPoint, use);
     }, new Map<string, Placement>())
     .values(),
 ];
