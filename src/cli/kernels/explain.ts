@@ -32,7 +32,7 @@ export const gainText = ({ kernel, shapes, least, median, greatest }: Gain): str
 export const tileText = ({ tile }: Placement): string =>
   "outputs" in tile
     ? `${tile.outputs} ${tile.outputs === 1 ? "output" : "outputs"} per invocation`
-    : `${tile.rows} × ${tile.columns} outputs per invocation`;
+    : `${tile.rows} × ${tile.columns} outputs per invocation, idle ones at the border counted in`;
 
 /** Sizes without the ones at their end: 8 × 4 × 1 is 8 × 4. */
 const sizes = (all: readonly number[]): string => all.join(" × ").replace(/( × 1)+$/, "");
