@@ -1,3 +1,5 @@
+import { cpus, loadavg } from "node:os";
+import type { KernelReport, LadderResult, Rung } from "../src/cli/kernels/measured.ts";
 import { gradients } from "../src/engine/autodiff.ts";
 import { compile } from "../src/engine/compile.ts";
 import { Device } from "../src/engine/device.ts";
@@ -36,29 +38,6 @@ interface Subject {
   readonly shapes: readonly Shape[];
   readonly attributes: Node["attributes"];
   readonly layers: number;
-}
-
-export interface Rung {
-  readonly kernel: string;
-  readonly milliseconds: number;
-  readonly gflopsPerSecond: number;
-  readonly gigabytesPerSecond: number;
-  /** Of the nearer of the adapter's two measured roofs at this intensity. */
-  readonly roofline: number;
-}
-
-export interface LadderResult {
-  readonly op: string;
-  readonly layer: string;
-  /** How many layers of the network have these shapes. */
-  readonly layers: number;
-  readonly shapes: readonly string[];
-  readonly naive: Rung;
-  readonly fast: Rung;
-  readonly speedup: number;
-  /** Of this engine's product of 1024 × 1024 matrices. */
-  readonly ofProduct: number;
-  readonly sameBits: boolean;
 }
 
 /** The shapes in which a training step of MobileNetV2 at 224 px uses the ops that have ladders, each once. */
@@ -146,26 +125,38 @@ const sameBits = (a: ArrayBufferView, b: ArrayBufferView): boolean => Buffer.com
 interface Climbed {
   readonly subject: Subject;
   readonly naive: Measured;
+  readonly between: Measured | null;
   readonly fast: Measured;
 }
 
 async function climb(device: Device, subject: Subject, repeats: number): Promise<Climbed> {
+  const kernel = subject.op.kernel as Kernel;
   const naive = await measureRung(device, subject, naiveKernels[subject.op.name], Math.min(2, repeats));
-  return { subject, naive, fast: await measureRung(device, subject, subject.op.kernel as Kernel, repeats) };
+  const fast = await measureRung(device, subject, kernel, repeats);
+  const withoutSubgroups: Kernel = (context) =>
+    kernel({ ...context, adapter: { ...context.adapter, subgroupSize: 0 } });
+  const other = await measureRung(device, subject, withoutSubgroups, repeats);
+  return { subject, naive, between: other.time.kernel === fast.time.kernel ? null : other, fast };
 }
 
-function ladderOf({ subject, naive, fast }: Climbed, { roofline, productGflopsPerSecond }: Yardstick): LadderResult {
+function ladderOf(
+  { subject, naive, between, fast }: Climbed,
+  { roofline, productGflopsPerSecond }: Yardstick,
+): LadderResult {
   const [low, high] = [rungOf(naive, roofline), rungOf(fast, roofline)];
   return {
     op: subject.op.name,
     layer: subject.layer,
     layers: subject.layers,
     shapes: subject.shapes.map(formatShape),
+    flops: fast.time.flops,
+    bytes: fast.time.bytes,
     naive: low,
+    between: between && rungOf(between, roofline),
     fast: high,
     speedup: rounded(low.milliseconds / high.milliseconds),
     ofProduct: rounded(high.gflopsPerSecond / productGflopsPerSecond),
-    sameBits: sameBits(naive.result, fast.result),
+    sameBits: [between ?? fast, fast].every(({ result }) => sameBits(naive.result, result)),
   };
 }
 
@@ -186,14 +177,6 @@ function ladderTable(ladders: readonly LadderResult[], markdown: boolean): strin
     percent(ofProduct),
   ]);
   return table([head, ...rows], markdown);
-}
-
-interface KernelReport {
-  readonly adapter: string;
-  readonly roofline: Roofline;
-  /** GFLOP/s of this engine's product of 1024 × 1024 matrices. */
-  readonly productGflopsPerSecond: number;
-  readonly ladders: readonly LadderResult[];
 }
 
 /** The roofs and the best product. What else the machine does only lowers them, so the best of several counts. */
@@ -222,6 +205,7 @@ async function measureLadders(device: Device, { only, quick, rounds }: Options):
     ({ op, layer }) => only.length === 0 || only.includes(op.name) || only.includes(layer),
   );
   if (wanted.length === 0) throw new Error(`--only expects ops or layers of MobileNetV2, found ${only.join(", ")}`);
+  const loadBefore = rounded(loadavg()[0]);
   const before = await measureYardstick(device, repeats);
   const climbed: Climbed[] = [];
   for (const subject of wanted) {
@@ -231,6 +215,9 @@ async function measureLadders(device: Device, { only, quick, rounds }: Options):
   const yardstick = better(before, await measureYardstick(device, repeats));
   return {
     adapter: device.description,
+    repeats,
+    processors: cpus().length,
+    load: [loadBefore, rounded(loadavg()[0])],
     ...yardstick,
     ladders: climbed.map((each) => ladderOf(each, yardstick)),
   };

@@ -9,11 +9,13 @@ const mayImport = {
   xai: ["engine"],
   data: ["engine"],
   report: ["engine", "nn", "xai", "data"],
-  cli: ["engine", "nn", "xai", "data", "report"],
+  docs: [],
+  cli: ["engine", "nn", "xai", "data", "report", "docs"],
   interop: ["shaders", "engine", "xai", "data"],
   embed: ["engine", "nn", "xai", "data", "interop"],
   demo: ["engine", "nn", "xai", "data", "interop", "embed", "index"],
-  index: ["engine", "nn", "xai", "data", "interop", "embed"],
+  types: ["engine", "nn", "xai", "data", "interop", "embed"],
+  index: ["engine", "nn", "xai", "data", "interop", "embed", "types"],
   node: ["engine", "nn", "xai", "data", "interop", "embed", "index"],
 };
 

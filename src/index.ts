@@ -70,6 +70,7 @@ export { trainNetwork } from "./nn/networkTraining.ts";
 export { adam, adamW, cosineSchedule, sgd, stepSchedule, warmUpSchedule } from "./nn/optimisers.ts";
 export { smallCnn } from "./nn/smallCnn.ts";
 export { trainableFrom } from "./nn/trainableLayers.ts";
+export type * from "./types.ts";
 export { type BaselineChoice, baselineNames, baselinePixels, meanPixels } from "./xai/baselines.ts";
 export { colormap, colormapNames } from "./xai/colormaps.ts";
 export { conventions } from "./xai/conventions.ts";

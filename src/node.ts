@@ -11,13 +11,18 @@ import { bytesOf, type FileSource } from "./interop/decode.ts";
 import { createClassifier } from "./nn/classifier.ts";
 import { loadModel, loadWeights } from "./nn/formats/files.node.ts";
 
+export type { CacheOptions } from "./data/cache.node.ts";
 export { jpegRoundTrip } from "./data/corruptions/jpeg.node.ts";
+export type { DecodeTarget } from "./data/decode.node.ts";
 export { readFitted, readImage } from "./data/decode.node.ts";
 export { loadDataset } from "./data/folders.node.ts";
+export type { BrokenImage, LoadedDataset, LoadOptions as DatasetOptions } from "./data/loadImages.node.ts";
 export { encodePng } from "./data/png.node.ts";
 export { loadTuning, saveTuning, tuningFile } from "./engine/tuningCache.node.ts";
 export * from "./index.ts";
+export type { OpenFile, WritableFile } from "./nn/formats/atomicFile.node.ts";
 export { readCheckpoint, writeCheckpoint } from "./nn/formats/checkpoint.node.ts";
+export type { ConvertOptions, WeightsInfo } from "./nn/formats/files.node.ts";
 export { convertWeights, loadModel, loadWeights, saveModel, weightsInfo } from "./nn/formats/files.node.ts";
 
 /**

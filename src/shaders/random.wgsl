@@ -1,6 +1,7 @@
 // Philox-4x32-10 (Salmon, Moraes, Dror, Shaw, SC 2011); the same bits as src/engine/random.ts.
-// A number stands at (seed, stream, sample, op, lane): key = (seed, stream), counter = (lane / 4, 0, op, sample),
-// word lane % 4. The stream is usually the epoch; lanes reach 2^32 − 1 here, which no kernel exceeds.
+// A number stands at (seed, stream, sample, op, lane):
+//   number = word (lane mod 4) of philox(key = (seed, stream), counter = (⌊lane / 4⌋, 0, op, sample))
+// The stream is usually the epoch; lanes reach 2^32 − 1 here, which no kernel exceeds.
 
 // The upper 32 bits of a 64-bit product, by halves of 16 bits: WGSL has no 64-bit integer.
 fn multiplyHigh(a: u32, b: u32) -> u32 {

@@ -18,7 +18,7 @@ export interface GradCamOptions {
 export interface GradCamMaps {
   readonly height: number;
   readonly width: number;
-  /** [N, h, w]: 0 to 1, each map divided by its peak. */
+  /** [N, h, w], 0 to 1, each map divided by its peak. */
   readonly heatmaps: Float32Array;
   /** The peak of each map before division: the evidence in units of the score. */
   readonly peaks: Float32Array;

@@ -27,7 +27,7 @@ export interface IntegratedGradientsOptions {
 }
 
 export interface Attribution extends Omit<PathIntegral, "integral"> {
-  /** [H, W, 3]: how much each value moved the score from the baseline's to the image's. */
+  /** [H, W, 3], how much each value moved the score from the baseline's to the image's. */
   readonly attribution: Float32Array;
   /** |Σ attribution − (score(image) − score(baseline))|, in units of the score: what the quadrature missed. */
   readonly completenessGap: number;

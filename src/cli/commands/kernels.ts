@@ -6,7 +6,9 @@ import { type CommandContext, columns, defineCommand } from "../command.ts";
 import { withDevice } from "../device.ts";
 import { parseAttributes, parseShapes } from "../kernels/alone.ts";
 import { catalogue } from "../kernels/catalogue.ts";
+import { explainShader, explanationText } from "../kernels/explain.ts";
 import { measureSubject, openSubject, type Specialisation, type Subject } from "../kernels/measure.ts";
+import type { Placement } from "../kernels/placement.ts";
 import { runKernel, watchKernel } from "../kernels/run.ts";
 import { headerText, kernelTable, layerTable, rooflineText, specialisationText, totalsText } from "../kernels/text.ts";
 import { suggestion } from "../options.ts";
@@ -72,6 +74,20 @@ function refuseRunOptions(options: RunArguments): void {
   if (given) throw new UsageError(`--${given[0]} belongs to tepal kernels run NAME; --help shows it`);
 }
 
+/** `tepal kernels NAME --explain`: needs no GPU. */
+function explainCommand(name: string | undefined, context: CommandContext) {
+  if (name === undefined)
+    throw new UsageError("--explain expects a kernel, found none; such as tepal kernels matmulTiled --explain");
+  const shaders = findShaders(name, []).map((shader) => explainShader(shader));
+  context.print(shaders.map(explanationText).join("\n\n"));
+  return { shaders: shaders.map(({ uses, ...words }) => ({ ...words, uses: uses.map(useOf) })) };
+}
+
+const useOf = ({ call, workgroup, tile, output, layers, origin }: Placement) => ({
+  ...{ entryPoint: call.entryPoint, overrides: call.overrides ?? {}, grid: call.grid },
+  ...{ workgroup, tile, output, layers, origin },
+});
+
 /** `tepal kernels run NAME`. */
 function runCommand(name: string | undefined, repeats: number, args: RunArguments, context: CommandContext) {
   if (name === undefined) throw new UsageError("run expects a kernel, found none; such as tepal kernels run matmul");
@@ -93,7 +109,7 @@ function runCommand(name: string | undefined, repeats: number, args: RunArgument
 export const command = defineCommand({
   name: "kernels",
   summary: "what MobileNetV2's kernels cost on this adapter, and their WGSL",
-  usage: "[NAME] [--size 224] [--batch 1] [--source] | run NAME [--shape SIZES] [--watch] | --list",
+  usage: "[NAME] [--size 224] [--batch 1] [--source | --explain] | run NAME [--shape SIZES] [--watch] | --list",
   positionals: [
     { name: "name", type: "string", help: "a shader (conv2d) or an entry point (conv2d.forward)" },
     { name: "kernel", type: "string", help: "after run: the op (matmul), shader or entry point that runs by itself" },
@@ -103,6 +119,7 @@ export const command = defineCommand({
     batch: { type: "integer", default: 1, min: 1, max: 256, help: "images of one run" },
     repeats: { type: "integer", default: 5, min: 1, max: 100, help: "times are medians of this many runs" },
     source: { type: "boolean", help: "print the WGSL of every specialisation as well (NAME does so by itself)" },
+    explain: { type: "boolean", help: "NAME's formula, layout, threads, tile and gain; needs no GPU" },
     list: { type: "boolean", help: "list all shaders with their entry points and ops; needs no GPU" },
     shape: {
       type: "string",
@@ -116,14 +133,16 @@ export const command = defineCommand({
   examples: [
     ["tepal kernels", "FLOPs, bytes and time per layer and per kernel"],
     ["tepal kernels matmul --size 96", "one shader: its header, its specialised WGSL and the layers that use it"],
+    ["tepal kernels depthwiseSliding --explain", "formula, layout, threads, tile and measured gain"],
     ["tepal kernels run matmul --shape 49x960,960x160", "one kernel alone: against float64, and its time"],
     ["tepal kernels run depthwiseSliding.stride1 --watch", "the same after every save of its WGSL"],
     ["tepal kernels --list", "all shaders"],
   ],
-  async run({ name, kernel, size, batch, repeats, source, list, ...alone }, context) {
+  async run({ name, kernel, size, batch, repeats, source, explain, list, ...alone }, context) {
     if (name === "run") return runCommand(kernel, repeats, alone, context);
     if (kernel !== undefined) throw new UsageError(`unexpected argument "${kernel}"; did you mean run ${kernel}?`);
     refuseRunOptions(alone);
+    if (explain) return explainCommand(name, context);
     if (list) {
       const shaders = listShaders();
       const rows = shaders.map(

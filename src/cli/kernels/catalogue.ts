@@ -11,11 +11,11 @@ export interface ShaderEntry {
   readonly ops: readonly string[];
 }
 
-/** WebGPU's guaranteed minimum, for which every op has a kernel, and an adapter for which some have another. */
-const adapters: readonly AdapterTraits[] = [
-  { software: false, maxInvocations: 256, subgroupSize: 0, float16: false },
-  { software: true, maxInvocations: 256, subgroupSize: 8, float16: false },
-];
+/** WebGPU's guaranteed minimum, for which every op has a kernel. */
+export const hardware: AdapterTraits = { software: false, maxInvocations: 256, subgroupSize: 0, float16: false };
+/** An adapter for which some ops have another kernel. */
+export const software: AdapterTraits = { software: true, maxInvocations: 256, subgroupSize: 8, float16: false };
+const adapters: readonly AdapterTraits[] = [hardware, software];
 
 function shadersOf({ op, cases }: OpEntry): Shader[] {
   const { kernel } = op;

@@ -93,7 +93,7 @@ export class Augmentation {
 
   /**
    * The values of those inputs for a batch, in its order.
-   * @param options.labels true when labels were built too, `prefix` as for `build`
+   * With `labels`, labels were built too, `prefix` as for `build`
    * @throws DataError for an address that is not of whole numbers, or when samples are mixed and one has no partner in the batch
    */
   feeds(

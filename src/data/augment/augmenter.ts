@@ -15,7 +15,7 @@ export class Augmenter {
     readonly masks: boolean,
   ) {}
 
-  /** @param options.maxBatch samples per submission; mixing policies need whole batches within it. Default 16. */
+  /** `maxBatch`: samples per submission; mixing policies need whole batches within it. Default 16. */
   static async create(
     device: Device,
     augmentation: Augmentation,

@@ -4,7 +4,7 @@ import { readSettings, type Settings } from "./fields.ts";
 import { isMixing, layerTypes } from "./layers.ts";
 
 export interface PolicyLayer {
-  /** A name of {@link layerTypes}. */
+  /** A name of `layerTypes`. */
   readonly type: string;
   /** Complete, spreads as pairs. */
   readonly settings: Settings;

@@ -11,6 +11,8 @@ export interface PassOptions {
   readonly optimise: boolean;
   /** Keep one bit of a clipped activation instead of its value where that saves memory or time. Default true. */
   readonly bitMasks?: boolean;
+  /** Sees the graph as it was built and after each pass, for those who explain the compiler. */
+  readonly onPass?: (name: string, graph: Graph) => void;
 }
 
 type Pass = readonly [name: string, pass: (graph: Graph) => Graph, isWanted: (options: PassOptions) => boolean];
@@ -26,6 +28,11 @@ const passes: readonly Pass[] = [
 /** What a graph goes through before it is planned; its rules are checked after each pass. `optimise: false` only lowers it. */
 export function runPasses(graph: Graph, options: PassOptions): Graph {
   let current = validate(graph, "building");
-  for (const [name, pass, isWanted] of passes) if (isWanted(options)) current = validate(pass(current), name);
+  options.onPass?.("building", current);
+  for (const [name, pass, isWanted] of passes) {
+    if (!isWanted(options)) continue;
+    current = validate(pass(current), name);
+    options.onPass?.(name, current);
+  }
   return current;
 }

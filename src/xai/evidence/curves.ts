@@ -98,7 +98,7 @@ export class InsertionDeletion {
 
   /**
    * The curves of a map beside those of the controls.
-   * @param options.randomOrders how many random orders the control averages; default 2
+   * `randomOrders`: how many random orders the control averages; default 2
    * @throws ShapeError when sizes do not fit; NonFiniteError for a map that is not finite
    */
   async evaluate(

@@ -8,11 +8,11 @@ import { type ExplainableModel, logitsOf, preprocess } from "../model.ts";
 
 /** What a model says of images: the numbers that evidence is measured by. */
 export interface ClassScores {
-  /** [N]: of each image's own class. */
+  /** [N], of each image's own class. */
   readonly logit: Float32Array;
   /** [N] */
   readonly prob: Float32Array;
-  /** [N]: the likeliest class. */
+  /** [N], the likeliest class. */
   readonly predicted: Int32Array;
 }
 
