@@ -52,10 +52,8 @@ export function costChart(ranked: readonly RankedMethod[]): Html {
 /** Names of marks that are near each other are moved apart, in units of the rank. */
 function spread<T extends { passes: number; meanRank: number }>(rows: readonly T[]): T[] {
   const placed: T[] = [];
-  const gap = Math.max(
-    0.25,
-    (Math.max(...rows.map((r) => r.meanRank)) - Math.min(...rows.map((r) => r.meanRank))) / 18,
-  );
+  const heights = rows.map(({ meanRank }) => meanRank);
+  const gap = Math.max(Math.max(...heights) - Math.min(...heights), 0.5) / 16;
   for (const row of [...rows].sort((a, b) => a.meanRank - b.meanRank)) {
     let { meanRank } = row;
     for (const other of placed)

@@ -26,7 +26,7 @@ beforeAll(() => {
   }
 });
 
-const EPOCHS = 120;
+const EPOCHS = 50;
 const line = (out: string, ...more: string[]): string[] => [
   program,
   ...["train", "--data", data, "--network", "smallCnn", "--channels", "4,8", "--out", join(folder, out)],
@@ -41,7 +41,10 @@ const history = (out: string): string =>
 function stopped(out: string, signal: NodeJS.Signals): Promise<number | null> {
   const child = spawn(process.execPath, line(out), { stdio: "ignore" });
   const timer = setInterval(() => {
-    if (existsSync(join(folder, out, "checkpoint.safetensors"))) child.kill(signal);
+    if (!existsSync(join(folder, out, "checkpoint.safetensors"))) return;
+    // Once: a second Ctrl-C ends the program on the spot.
+    clearInterval(timer);
+    child.kill(signal);
   }, 5);
   return new Promise((done) =>
     child.on("close", (code) => {

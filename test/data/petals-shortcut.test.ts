@@ -39,7 +39,7 @@ describe("shortcuts of petals", () => {
         });
         expect(changedInside / inside).toBeGreaterThan(0.95);
         // Between two petals a pixel shows some background although the blossom covers most of it and of its neighbours.
-        expect(changedBlossom / blossom).toBeLessThanOrEqual(kind === "corner" ? 0 : 0.02);
+        expect(changedBlossom / blossom).toBeLessThanOrEqual(kind === "corner" ? 0 : 0.05);
         if (kind === "corner") expect(inside / mask.length).toBeLessThan(0.05);
       }
     });

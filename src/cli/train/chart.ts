@@ -11,10 +11,10 @@ interface Curve {
   readonly validation: readonly number[];
 }
 
-/** The values at `width` places, the last of each stretch when there are more values than places. */
+/** The values at `width` places, the first and the last among them, when there are more values than places. */
 function sampled(values: readonly number[], width: number): number[] {
   if (values.length <= width) return [...values];
-  return Array.from({ length: width }, (_, column) => values[Math.ceil(((column + 1) * values.length) / width) - 1]);
+  return Array.from({ length: width }, (_, column) => values[Math.round((column * (values.length - 1)) / (width - 1))]);
 }
 
 function curve({ title, train, validation }: Curve, width: number): string[] {

@@ -258,11 +258,14 @@ export const displaceReference: Reference = ([x, displacement], { attributes }) 
   }
   return [result];
 };
-export const displaceCases: OpCase[] = fillModes.map((fill, index) => ({
-  inputs: [{ shape: [2, 5, 4 + index, 3] }, { shape: [2, 5, 4 + index, 2], scale: 2 }],
-  attributes: { fill, fillValue: 0.5 },
-  differentiate: [],
-}));
+/** Displacements across the border, and of nothing: positions that lie exactly on it. */
+export const displaceCases: OpCase[] = fillModes.flatMap((fill, index) =>
+  [2, 0].map((scale) => ({
+    inputs: [{ shape: [2, 5, 4 + index, 3] }, { shape: [2, 5, 4 + index, 2], scale }],
+    attributes: { fill, fillValue: 0.5 },
+    differentiate: [],
+  })),
+);
 
 /** Matrices of small random numbers: projective, with positions on both sides of the border. */
 export const affineWarpCases: OpCase[] = fillModes.flatMap((fill, index) => [

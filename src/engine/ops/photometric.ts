@@ -178,6 +178,7 @@ export const photometricReference: Reference = ([x, program, means], { attribute
 const cases: OpCase[] = [
   { scale: 2, offset: 2.5 },
   { scale: 0.1, offset: 1.5 },
+  { scale: 0.1, offset: 2.5 },
   { scale: 0.1, offset: 3.5 },
   { scale: 0.1, offset: 4.5 },
   { scale: 0.1, offset: 5.5 },

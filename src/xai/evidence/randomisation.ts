@@ -1,5 +1,5 @@
 import { GraphError } from "../../engine/errors.ts";
-import { describe, type Node, topologicalOrder } from "../../engine/graph.ts";
+import { describe, type Node, storageOf, topologicalOrder } from "../../engine/graph.ts";
 import { input } from "../../engine/ops/sources.ts";
 import { ParameterStore } from "../../engine/parameters.ts";
 import { CounterRandom } from "../../engine/random.ts";
@@ -18,7 +18,8 @@ export function weightLayers(model: ExplainableModel): WeightLayer[] {
     .reverse()
     .flatMap((node) => {
       const { linear } = node.op.traits;
-      const weights = linear && node.inputs[linear.weights].node;
+      // A 1×1 convolution reads its kernel through a view.
+      const weights = linear && storageOf(node.inputs[linear.weights]).node;
       if (weights?.op.traits.source !== "parameter") return [];
       return [{ label: node.label ?? describe(node), parameter: weights.attributes.name as string }];
     });

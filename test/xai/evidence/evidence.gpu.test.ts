@@ -164,6 +164,8 @@ describe("sanity checks", () => {
     const { layers, model } = randomised;
     expect(layers[0].parameter).toBe("predictions/kernel");
     expect(layers[layers.length - 1].parameter).toBe("stem/kernel");
+    const kernels = Object.keys(weights).filter((name) => name.endsWith("/kernel"));
+    expect(layers.map(({ parameter }) => parameter).sort()).toEqual(kernels.sort());
     randomised.randomiseTop(2, 1);
     const changed = async (): Promise<string[]> => {
       const names: string[] = [];
