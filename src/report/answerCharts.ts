@@ -16,9 +16,11 @@ export function effectChart(effect: AugmentationEffect, { models }: RobustnessRe
     const [low, high] = wilsonInterval(correct, effect.testCount);
     return { name: clean, model, accuracy: testAccuracy, low, high };
   });
-  const corrupted = models.slice(0, 2).flatMap(({ families }, model) =>
-    families.map(({ name, accuracies }) => ({ name, model, accuracy: meanOf(accuracies) ?? 0 })),
-  );
+  const corrupted = models
+    .slice(0, 2)
+    .flatMap(({ families }, model) =>
+      families.map(({ name, accuracies }) => ({ name, model, accuracy: meanOf(accuracies) ?? 0 })),
+    );
   const rows = [...sides, ...corrupted];
   const names = [...new Set(rows.map(({ name }) => name))];
   const ends = names.map((name) => {
@@ -77,7 +79,13 @@ export function improvementChart(improvements: readonly Improvement[], say: Say)
     marginTop: 8,
     marginBottom: 38,
     ariaLabel: say("chart.improvements").text,
-    x: { domain: [0, Math.max(...rows.map(({ points }) => points))], ticks: 4, tickSize: 0, label: say("chart.points").text, labelArrow: "none" },
+    x: {
+      domain: [0, Math.max(...rows.map(({ points }) => points))],
+      ticks: 4,
+      tickSize: 0,
+      label: say("chart.points").text,
+      labelArrow: "none",
+    },
     y: { domain: rows.map(({ name }) => name), label: null, tickSize: 0, padding: 0.35 },
     marks: [
       Plot.gridX({ stroke: "var(--rule)", strokeOpacity: 1 }),

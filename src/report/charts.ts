@@ -124,7 +124,12 @@ export function perClassChart({ perClass, confusion }: Evaluation, say: Say): Ht
 }
 
 /** The test accuracy on the line from 0 to 1, with its interval and the accuracy of guessing. */
-export function accuracyGauge(accuracy: number, [low, high]: readonly [number, number], chance: number, say: Say): Html {
+export function accuracyGauge(
+  accuracy: number,
+  [low, high]: readonly [number, number],
+  chance: number,
+  say: Say,
+): Html {
   const crowded = Math.abs(accuracy - chance) < 0.2;
   return svg({
     width: 440,

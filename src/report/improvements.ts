@@ -44,7 +44,13 @@ export function sureMistakes({ calibration }: Pick<ReportData, "calibration">, c
     .reduce((total, { count, accuracy }) => total + Math.round(count * (1 - (accuracy ?? 1))), 0);
 }
 
-function confusedPair({ confusion, classNames }: { confusion: readonly (readonly number[])[]; classNames: readonly string[] }) {
+function confusedPair({
+  confusion,
+  classNames,
+}: {
+  confusion: readonly (readonly number[])[];
+  classNames: readonly string[];
+}) {
   let worst = { count: 0, first: "", second: "" };
   confusion.forEach((row, i) => {
     for (let j = 0; j < i; j++) {

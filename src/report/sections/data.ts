@@ -1,7 +1,7 @@
 import { count } from "../format.ts";
 import { type Html, html } from "../html.ts";
-import type { Say } from "../language.ts";
 import { picture, shrink } from "../images.ts";
+import type { Say } from "../language.ts";
 import { sum } from "../statistics.ts";
 import type { EncodePng, ReportData } from "../types.ts";
 
@@ -15,9 +15,7 @@ export function dataSection({ data }: ReportData, encodePng: EncodePng, say: Say
 <section id="data" aria-labelledby="data-title">
   <h2 id="data-title">${say("data.title")}</h2>
   <p>${say("data.count", data.name, count(total), data.classNames.length)} ${
-    sum(validation) > 0
-      ? say("data.splits")
-      : say("data.noValidation")
+    sum(validation) > 0 ? say("data.splits") : say("data.noValidation")
   }</p>
   ${
     data.samples.length > 0 &&

@@ -32,7 +32,11 @@ export function evaluationSection({ data, evaluation }: ReportData, say: Say): H
 </section>`;
 }
 
-function confusionTable(classNames: readonly string[], { confusion, perClass }: ReportData["evaluation"], say: Say): Html {
+function confusionTable(
+  classNames: readonly string[],
+  { confusion, perClass }: ReportData["evaluation"],
+  say: Say,
+): Html {
   return html`
   <div class="scroll" tabindex="0" role="region" aria-label="${say("evaluation.confusion")}">
   <table class="confusion${classNames.length >= denseFrom && " dense"}">
@@ -58,7 +62,11 @@ function wholePercent(share: number | null): string {
 }
 
 /** The pair of classes that is mixed up most, in words. */
-function worstConfusion(classNames: readonly string[], confusion: readonly (readonly number[])[], say: Say): Html | null {
+function worstConfusion(
+  classNames: readonly string[],
+  confusion: readonly (readonly number[])[],
+  say: Say,
+): Html | null {
   let worst = { n: 0, i: 0, j: 0 };
   confusion.forEach((row, i) => {
     row.forEach((n, j) => {

@@ -1,7 +1,7 @@
 import { percent, small } from "../format.ts";
 import { type Html, html } from "../html.ts";
-import type { Say } from "../language.ts";
 import { colourBar, picture } from "../images.ts";
+import type { Say } from "../language.ts";
 import { maskSummary } from "../statistics.ts";
 import type { EncodePng, ExplainedImage, ReportData } from "../types.ts";
 
@@ -53,7 +53,10 @@ function card(explained: ExplainedImage, encodePng: EncodePng, say: Say): Html {
 
 function gradcamCaption({ status, pointingHit, massInMask }: ExplainedImage["gradcam"], say: Say): Html {
   const lines: Html[] = [];
-  if (status !== "ok") lines.push(html`<span class="status">${status === "no positive evidence" ? say("explanations.empty") : status}</span>`);
+  if (status !== "ok")
+    lines.push(
+      html`<span class="status">${status === "no positive evidence" ? say("explanations.empty") : status}</span>`,
+    );
   if (pointingHit !== undefined && status === "ok")
     lines.push(say(pointingHit ? "explanations.on" : "explanations.beside"));
   if (isShare(massInMask)) lines.push(say("explanations.inside", percent(massInMask, 0)));
@@ -67,10 +70,8 @@ function maskParagraph(explanations: readonly ExplainedImage[], say: Say): Html 
   if (!summary) return null;
   const { hits, pointingCount, meanMass, meanArea } = summary;
   const parts = [
-    pointingCount > 0 &&
-      say("explanations.peaks", hits, pointingCount),
-    meanMass !== null &&
-      say("explanations.mass", percent(meanMass, 0)),
+    pointingCount > 0 && say("explanations.peaks", hits, pointingCount),
+    meanMass !== null && say("explanations.mass", percent(meanMass, 0)),
   ].filter((part): part is Html => part !== false);
   return html`<p>${say("explanations.scored", html`${parts.map((part, i) => html`${i > 0 && say("explanations.and")}${part}`)}`)}
   ${meanArea !== null && say("explanations.area", percent(meanArea, 0))}</p>`;

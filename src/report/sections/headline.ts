@@ -6,15 +6,10 @@ import { confusionTotals, sum, wilsonInterval } from "../statistics.ts";
 import type { ReportData } from "../types.ts";
 
 /** What was trained, on what, and how well: the part that is read when nothing else is. */
-export function headlineSection({
-  title,
-  createdAt,
-  headline,
-  data,
-  evaluation,
-  history,
-  bestEpoch,
-}: ReportData, say: Say): Html {
+export function headlineSection(
+  { title, createdAt, headline, data, evaluation, history, bestEpoch }: ReportData,
+  say: Say,
+): Html {
   const { correct, total } = confusionTotals(evaluation.confusion);
   const interval = wilsonInterval(correct, total);
   const images = sum(Object.values(data.counts).map(sum));

@@ -1,7 +1,7 @@
 import { count, percent } from "../format.ts";
 import { type Html, html } from "../html.ts";
-import type { Say } from "../language.ts";
 import { picture } from "../images.ts";
+import type { Say } from "../language.ts";
 import { confusionTotals } from "../statistics.ts";
 import type { EncodePng, Mistake, ReportData } from "../types.ts";
 

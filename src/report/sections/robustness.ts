@@ -1,7 +1,7 @@
 import { fixed, percent } from "../format.ts";
 import { type Html, html } from "../html.ts";
-import { english, type Say, textKey } from "../language.ts";
 import { picture } from "../images.ts";
+import { english, type Say, textKey } from "../language.ts";
 import type { ModelRobustness, RobustnessResult } from "../robustness.ts";
 import { corruptionErrorChart, familyCurves, meanCurves } from "../robustnessCharts.ts";
 import { seriesLegend } from "../series.ts";

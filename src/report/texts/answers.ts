@@ -7,7 +7,10 @@ export const answerTexts = {
   },
   "answers.q1": { en: "1. Did data augmentation help?", es: "1. ¿Cómo afectó el aumento de datos?" },
   "answers.q2": { en: "2. Does the model look at the right places?", es: "2. ¿Mira el modelo las partes correctas?" },
-  "answers.q3": { en: "3. Where was it wrong, and can it be explained?", es: "3. ¿Dónde se equivocó y se puede explicar?" },
+  "answers.q3": {
+    en: "3. Where was it wrong, and can it be explained?",
+    es: "3. ¿Dónde se equivocó y se puede explicar?",
+  },
   "answers.q4": {
     en: "4. Why must a flower app explain its answers?",
     es: "4. ¿Por qué debe explicarse una app de flores?",
@@ -15,7 +18,10 @@ export const answerTexts = {
   "answers.q5": { en: "5. What would improve it?", es: "5. ¿Qué lo mejoraría?" },
 
   "answers.gain": { en: "Yes, on clean test images.", es: "Sí, con imágenes de prueba limpias." },
-  "answers.loss": { en: "No: it cost accuracy on clean test images.", es: "No: costó exactitud con imágenes de prueba limpias." },
+  "answers.loss": {
+    en: "No: it cost accuracy on clean test images.",
+    es: "No: costó exactitud con imágenes de prueba limpias.",
+  },
   "answers.undecided": {
     en: "On clean test images these figures cannot tell.",
     es: "Con imágenes de prueba limpias, estas cifras no permiten decirlo.",
@@ -127,7 +133,10 @@ export const answerTexts = {
     en: "It is the only test image of {0} that is taken for {1}.",
     es: "Es la única imagen de prueba de {0} que se toma por {1}.",
   },
-  "answers.mistakeFigure": { en: "The image, and GradCAM for both classes", es: "La imagen, y GradCAM para ambas clases" },
+  "answers.mistakeFigure": {
+    en: "The image, and GradCAM for both classes",
+    es: "La imagen, y GradCAM para ambas clases",
+  },
 
   "answers.why": {
     en: "Who asks an app for a flower’s name may want to eat, pick or treat the plant, and cannot check the answer: that is why they ask. A name without a reason looks the same whether it is right, guessed or read off the background. A map lets a person see when the model did not look at the flower, and a developer find faults that accuracy hides. Found in this run:",
@@ -159,7 +168,10 @@ export const answerTexts = {
     en: "none of the risks that this run looks for; a larger test may find some.",
     es: "ninguno de los riesgos que busca esta ejecución; una prueba mayor puede encontrar alguno.",
   },
-  "answers.trust": { en: "Accuracy of the answers by their confidence", es: "Exactitud de las respuestas según su confianza" },
+  "answers.trust": {
+    en: "Accuracy of the answers by their confidence",
+    es: "Exactitud de las respuestas según su confianza",
+  },
 
   "answers.ranked": {
     en: "In the order of the percentage points that each concerns in this run; the points of different proposals overlap and must not be added.",
@@ -232,23 +244,38 @@ export const answerTexts = {
     en: "EfficientNet’s preprocessing (the identity) for MobileNetV2",
     es: "Preprocesamiento de EfficientNet (la identidad) para MobileNetV2",
   },
-  "measure.preprocessing": { en: "test accuracy, head trained on each", es: "exactitud en la prueba, cabeza entrenada con cada uno" },
-  "choice.validationIsTest": { en: "The test images validate, and the best epoch is reported", es: "Las imágenes de prueba validan y se informa de la mejor época" },
+  "measure.preprocessing": {
+    en: "test accuracy, head trained on each",
+    es: "exactitud en la prueba, cabeza entrenada con cada uno",
+  },
+  "choice.validationIsTest": {
+    en: "The test images validate, and the best epoch is reported",
+    es: "Las imágenes de prueba validan y se informa de la mejor época",
+  },
   "measure.validationIsTest": {
     en: "reported accuracy, against the epoch chosen on validation images",
     es: "exactitud informada, frente a la época elegida con validación",
   },
-  "choice.notSaved": { en: "The best epoch is reported, the last one is saved", es: "Se informa de la mejor época y se guarda la última" },
+  "choice.notSaved": {
+    en: "The best epoch is reported, the last one is saved",
+    es: "Se informa de la mejor época y se guarda la última",
+  },
   "measure.notSaved": {
     en: "test accuracy of what is reported, and of what is saved",
     es: "exactitud de lo que se informa y de lo que se guarda",
   },
-  "choice.resampling": { en: "Rotation, zoom and translation one after the other", es: "Rotación, zoom y traslación una tras otra" },
+  "choice.resampling": {
+    en: "Rotation, zoom and translation one after the other",
+    es: "Rotación, zoom y traslación una tras otra",
+  },
   "measure.resampling": {
     en: "fine detail left after augmentation, of the unchanged images’ (mean difference of neighbours)",
     es: "detalle fino tras el aumento, respecto a las imágenes sin cambiar (diferencia media entre vecinos)",
   },
-  "choice.probabilityScore": { en: "GradCAM of the probability instead of the logit", es: "GradCAM de la probabilidad en lugar del logit" },
+  "choice.probabilityScore": {
+    en: "GradCAM of the probability instead of the logit",
+    es: "GradCAM de la probabilidad en lugar del logit",
+  },
   "measure.probabilityScore": {
     en: "evidence of the map’s peak (median; 1 is the logit’s)",
     es: "evidencia del máximo del mapa (mediana; 1 es la del logit)",
@@ -257,7 +284,10 @@ export const answerTexts = {
     en: "GradCAM at the last layer with “conv” in its name (Conv_1_bn)",
     es: "GradCAM en la última capa con «conv» en su nombre (Conv_1_bn)",
   },
-  "measure.layerByName": { en: "correlation with the map of the last activation", es: "correlación con el mapa de la última activación" },
+  "measure.layerByName": {
+    en: "correlation with the map of the last activation",
+    es: "correlación con el mapa de la última activación",
+  },
   "choice.linspace": {
     en: "Integrated Gradients: mean at 50 evenly spaced points, from zeros",
     es: "Gradientes integrados: media en 50 puntos equidistantes, desde ceros",

@@ -28,7 +28,10 @@ export const sectionTexts = {
   recall: { en: "recall", es: "exhaustividad" },
   precision: { en: "precision", es: "precisión" },
 
-  "title.petals": { en: "Petals: a flower classifier and its reasons", es: "Pétalos: un clasificador de flores y sus razones" },
+  "title.petals": {
+    en: "Petals: a flower classifier and its reasons",
+    es: "Pétalos: un clasificador de flores y sus razones",
+  },
   "title.flowers": { en: "A flower classifier and its reasons", es: "Un clasificador de flores y sus razones" },
   "title.task": { en: "{0}, on {1} classes of {2}", es: "{0}, con {1} clases de {2}" },
   "title.smallCnn": { en: "smallCnn from scratch", es: "smallCnn desde cero" },
@@ -74,7 +77,10 @@ export const sectionTexts = {
 
   "history.title": { en: "Training", es: "Entrenamiento" },
   "history.nothing": { en: "Nothing was trained in this run.", es: "En esta ejecución no se entrenó nada." },
-  "history.kept": { en: "The weights of epoch {0} were kept: {1}.", es: "Se guardaron los pesos de la época {0}: {1}." },
+  "history.kept": {
+    en: "The weights of epoch {0} were kept: {1}.",
+    es: "Se guardaron los pesos de la época {0}: {1}.",
+  },
   "history.trainingAccuracy": { en: "training accuracy {0}", es: "exactitud de entrenamiento {0}" },
   "history.bothAccuracies": {
     en: "validation accuracy {0}, training accuracy {1}",
@@ -145,18 +151,27 @@ export const sectionTexts = {
     en: "The expected calibration error is the gap between confidence and accuracy, averaged over the answers.",
     es: "El error de calibración esperado es la diferencia entre confianza y exactitud, promediada sobre las respuestas.",
   },
-  "calibration.bar": { en: "accuracy of the answers with this confidence", es: "exactitud de las respuestas con esta confianza" },
+  "calibration.bar": {
+    en: "accuracy of the answers with this confidence",
+    es: "exactitud de las respuestas con esta confianza",
+  },
   "calibration.gap": { en: "gap to the confidence", es: "diferencia con la confianza" },
   "calibration.diagram": {
     en: "Reliability diagram; a calibrated model follows the dashed line",
     es: "Diagrama de fiabilidad; un modelo calibrado sigue la línea discontinua",
   },
-  "calibration.histogram": { en: "How many answers have which confidence", es: "Cuántas respuestas tienen cada confianza" },
+  "calibration.histogram": {
+    en: "How many answers have which confidence",
+    es: "Cuántas respuestas tienen cada confianza",
+  },
   "calibration.said": {
     en: "The answers are given with {0} confidence on average and {1} of them are right",
     es: "Las respuestas se dan con una confianza media de {0} y {1} de ellas son correctas",
   },
-  "calibration.fine": { en: "{0}: on average it is as sure as it may be.", es: "{0}: en promedio está tan segura como debe." },
+  "calibration.fine": {
+    en: "{0}: on average it is as sure as it may be.",
+    es: "{0}: en promedio está tan segura como debe.",
+  },
   "calibration.sure": { en: "{0}: it is too sure of itself by {1}.", es: "{0}: está demasiado segura, en {1}." },
   "calibration.unsure": { en: "{0}: it is too unsure of itself by {1}.", es: "{0}: está demasiado insegura, en {1}." },
 
@@ -169,10 +184,19 @@ export const sectionTexts = {
     en: "{0} falls from {1} on clean images to {2} on average.",
     es: "{0} baja de {1} en imágenes limpias a {2} en promedio.",
   },
-  "robustness.fewer": { en: "{0} makes {1} fewer errors than that {2}, averaged over the kinds of corruption.", es: "{0} comete {1} menos errores {2}, en promedio sobre los tipos de corrupción." },
-  "robustness.more": { en: "{0} makes {1} more errors than that {2}, averaged over the kinds of corruption.", es: "{0} comete {1} más errores {2}, en promedio sobre los tipos de corrupción." },
+  "robustness.fewer": {
+    en: "{0} makes {1} fewer errors than that {2}, averaged over the kinds of corruption.",
+    es: "{0} comete {1} menos errores {2}, en promedio sobre los tipos de corrupción.",
+  },
+  "robustness.more": {
+    en: "{0} makes {1} more errors than that {2}, averaged over the kinds of corruption.",
+    es: "{0} comete {1} más errores {2}, en promedio sobre los tipos de corrupción.",
+  },
   "robustness.certain": { en: "(the 95 % interval leaves out 0)", es: "(el intervalo del 95 % excluye 0)" },
-  "robustness.uncertain": { en: "(which these images cannot tell from none)", es: "(que estas imágenes no distinguen de ninguno)" },
+  "robustness.uncertain": {
+    en: "(which these images cannot tell from none)",
+    es: "(que estas imágenes no distinguen de ninguno)",
+  },
   "robustness.each": { en: "Robustness of each model", es: "Robustez de cada modelo" },
   "robustness.caption": {
     en: "mCE: mean corruption error, the errors of each corruption relative to {0}’s, averaged; relative mCE counts only what corruption adds to the clean errors",
@@ -181,14 +205,23 @@ export const sectionTexts = {
   "robustness.clean": { en: "clean", es: "limpias" },
   "robustness.corrupted": { en: "corrupted, mean", es: "corrompidas, media" },
   "robustness.relative": { en: "relative mCE", es: "mCE relativo" },
-  "robustness.mean": { en: "Accuracy by severity, mean over the corruptions", es: "Exactitud por severidad, media de las corrupciones" },
-  "robustness.errors": { en: "Errors under each corruption, the baseline’s are 1", es: "Errores con cada corrupción; los del modelo base son 1" },
+  "robustness.mean": {
+    en: "Accuracy by severity, mean over the corruptions",
+    es: "Exactitud por severidad, media de las corrupciones",
+  },
+  "robustness.errors": {
+    en: "Errors under each corruption, the baseline’s are 1",
+    es: "Errores con cada corrupción; los del modelo base son 1",
+  },
   "robustness.families": {
     en: "Accuracy by severity for each corruption; 0 is the clean image",
     es: "Exactitud por severidad en cada corrupción; 0 es la imagen limpia",
   },
   "robustness.sheet": { en: "One image under each corruption", es: "Una imagen con cada corrupción" },
-  "robustness.sheetAlt": { en: "one image under every corruption at each severity", es: "una imagen con cada corrupción y severidad" },
+  "robustness.sheetAlt": {
+    en: "one image under every corruption at each severity",
+    es: "una imagen con cada corrupción y severidad",
+  },
   "robustness.numbers": { en: "The numbers, corruption by corruption", es: "Las cifras, corrupción a corrupción" },
   "robustness.numbersCaption": {
     en: "Accuracy in % by severity, and the corruption error (CE) relative to {0}",
@@ -199,7 +232,10 @@ export const sectionTexts = {
   "series.augmented": { en: "augmented", es: "aumentado" },
 
   "explanations.title": { en: "Why it answered so", es: "Por qué respondió así" },
-  "explanations.nothing": { en: "No image was explained in this run.", es: "En esta ejecución no se explicó ninguna imagen." },
+  "explanations.nothing": {
+    en: "No image was explained in this run.",
+    es: "En esta ejecución no se explicó ninguna imagen.",
+  },
   "explanations.both": {
     en: "Both methods explain the answer that the network gave, right or wrong.",
     es: "Ambos métodos explican la respuesta que dio la red, acertada o no.",
@@ -209,9 +245,18 @@ export const sectionTexts = {
   "explanations.against": { en: "against the answer", es: "contra la respuesta" },
   "explanations.for": { en: "for it", es: "a favor" },
   "explanations.image": { en: "{0}, true class {1}", es: "{0}, clase real {1}" },
-  "explanations.heatAlt": { en: "GradCAM heat map for the answer {0} on {1}", es: "mapa de calor GradCAM de la respuesta {0} en {1}" },
-  "explanations.overlayAlt": { en: "GradCAM over the image for the answer {0} on {1}", es: "GradCAM sobre la imagen de la respuesta {0} en {1}" },
-  "explanations.igAlt": { en: "Integrated Gradients for the answer {0} on {1}", es: "Gradientes integrados de la respuesta {0} en {1}" },
+  "explanations.heatAlt": {
+    en: "GradCAM heat map for the answer {0} on {1}",
+    es: "mapa de calor GradCAM de la respuesta {0} en {1}",
+  },
+  "explanations.overlayAlt": {
+    en: "GradCAM over the image for the answer {0} on {1}",
+    es: "GradCAM sobre la imagen de la respuesta {0} en {1}",
+  },
+  "explanations.igAlt": {
+    en: "Integrated Gradients for the answer {0} on {1}",
+    es: "Gradientes integrados de la respuesta {0} en {1}",
+  },
   "explanations.original": { en: "Original", es: "Original" },
   "explanations.mapAlone": { en: "the map alone", es: "solo el mapa" },
   "explanations.overlay": { en: "Overlay", es: "Superpuesto" },
@@ -270,7 +315,10 @@ export const sectionTexts = {
     en: "None: all {0} test images were answered rightly.",
     es: "Ninguno: las {0} imágenes de prueba se respondieron bien.",
   },
-  "mistakes.count": { en: "{0} of {1} test images were answered wrongly.", es: "{0} de {1} imágenes de prueba se respondieron mal." },
+  "mistakes.count": {
+    en: "{0} of {1} test images were answered wrongly.",
+    es: "{0} de {1} imágenes de prueba se respondieron mal.",
+  },
   "mistakes.some": {
     en: "The {0} surest of them, most confident first, with GradCAM for the answer given and for the true class.",
     es: "Las {0} más seguras, de mayor a menor confianza, con GradCAM para la respuesta dada y para la clase real.",
@@ -283,7 +331,10 @@ export const sectionTexts = {
   "mistakes.original": { en: "original", es: "original" },
   "mistakes.forAnswer": { en: "for the answer", es: "para la respuesta" },
   "mistakes.forTruth": { en: "for the truth", es: "para la verdad" },
-  "mistakes.answerAlt": { en: "GradCAM for the wrong answer {0} on {1}", es: "GradCAM de la respuesta errónea {0} en {1}" },
+  "mistakes.answerAlt": {
+    en: "GradCAM for the wrong answer {0} on {1}",
+    es: "GradCAM de la respuesta errónea {0} en {1}",
+  },
   "mistakes.truthAlt": { en: "GradCAM for the true class {0} on {1}", es: "GradCAM de la clase real {0} en {1}" },
 
   "settings.title": { en: "Repeat this run", es: "Repetir esta ejecución" },
