@@ -4,7 +4,7 @@ import { Augmenter } from "../../data/augment/augmenter.ts";
 import { PolicyBuilder } from "../../data/augment/policy.ts";
 import { gatherPixels, type LabelledImages } from "../../data/datasets.ts";
 import type { Device } from "../../engine/device.ts";
-import { type Classifier, type ClassifierDescription, createClassifier } from "../../nn/classifier.ts";
+import type { Classifier, ClassifierDescription } from "../../nn/classifier.ts";
 import { computeFeatures, featureChannels } from "../../nn/features.ts";
 import { type HeadTraining, trainHead } from "../../nn/headTraining.ts";
 import type { NotebookRow } from "../../report/answers.ts";
@@ -13,7 +13,7 @@ import { pearson } from "../../xai/evidence/statistics.ts";
 import { GradCam, type GradCamOptions } from "../../xai/gradCam.ts";
 import { IntegratedGradients, type IntegratedGradientsOptions } from "../../xai/integratedGradients.ts";
 import { upsampleHeatmap } from "../../xai/overlay.ts";
-import { withoutHead } from "../model.ts";
+import { createBackbone } from "../headOnBackbone.ts";
 import { heldImages } from "../robustness/held.ts";
 import type { Terminal } from "../terminal.ts";
 import { chooseImages, type TestPredictions } from "./explaining.ts";
@@ -99,13 +99,7 @@ async function featuresOf(
   label: string,
   terminal: Terminal,
 ): Promise<Features> {
-  const { architecture, tensors } = description;
-  const backbone = createClassifier(device, {
-    ...description,
-    architecture: { ...architecture, classes: null },
-    classNames: null,
-    tensors: withoutHead(tensors),
-  });
+  const backbone = createBackbone(device, description);
   const channels = featureChannels(backbone);
   const progress = terminal.progress(
     label,
