@@ -17,6 +17,8 @@ const looking = { yes: 0.8, partly: 0.5 };
 const sameRegion = 0.5;
 /** Confidence further off than this is a risk. */
 const miscalibrated = 0.05;
+/** A smaller gap between training and validation is no learning by heart. */
+const memorised = 0.05;
 /** A corruption that takes more than this is a risk. */
 const fragile = 0.1;
 
@@ -48,7 +50,8 @@ const besides = (words: Html, figure: Html | null): Html =>
 function augmentationAnswer({ answers, robustness }: ReportData, say: Say): Html {
   const { baseline, augmented, difference, mcNemar, seeds, testCount } = answers.augmentation;
   const verdict = difference.low > 0 ? "answers.gain" : difference.high < 0 ? "answers.loss" : "answers.undecided";
-  const shrunk = baseline.trainAccuracy - baseline.valAccuracy - (augmented.trainAccuracy - augmented.valAccuracy);
+  const gap = baseline.trainAccuracy - baseline.valAccuracy;
+  const shrunk = gap - Math.max(0, augmented.trainAccuracy - augmented.valAccuracy);
   const words = html`
     <p><strong>${say(verdict)}</strong> ${say(
       "answers.accuracies",
@@ -62,7 +65,7 @@ function augmentationAnswer({ answers, robustness }: ReportData, say: Say): Html
     ${seeds.length > 1 && say("answers.seeds", seeds.length)} ${say("answers.mcNemar", mcNemar.onlyFirst, mcNemar.onlySecond, small(mcNemar.p))}</p>
     ${robustnessWords({ answers, robustness }, say)}
     <p>${say("answers.gap", ...[baseline, augmented].flatMap((side) => [percent(side.trainAccuracy), percent(side.valAccuracy)]))}
-    ${shrunk > 0 ? say("answers.gapSmaller", fixed(100 * shrunk, 1)) : say("answers.gapSame")}</p>`;
+    ${gap > memorised && shrunk > 0 ? say("answers.gapSmaller", fixed(100 * shrunk, 1)) : say("answers.gapSame", fixed(100 * gap, 1))}</p>`;
   return besides(
     words,
     html`<figure><figcaption>${say("answers.effect")}</figcaption>
@@ -78,8 +81,9 @@ function robustnessWords({ answers, robustness }: Pick<ReportData, "answers" | "
   const interval = mceInterval
     ? say("answers.robustInterval", fixed(mceInterval.low, 3), fixed(mceInterval.high, 3))
     : "";
+  const undecided = mceInterval !== null && mceInterval.low <= 1 && mceInterval.high >= 1;
   const { ownCorruptions: own } = answers.augmentation;
-  return html`<p>${say(mce < 1 ? "answers.robustFewer" : "answers.robustMore", percent(Math.abs(1 - mce)), fixed(mce, 3), interval)}
+  return html`<p>${say(mce < 1 ? "answers.robustFewer" : "answers.robustMore", percent(Math.abs(1 - mce)), fixed(mce, 3), interval)} ${undecided && say("robustness.uncertain")}
     ${own.length > 0 ? say("answers.own", own.join(", ")) : say("answers.foreign")}</p>`;
 }
 

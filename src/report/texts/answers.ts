@@ -61,8 +61,8 @@ export const answerTexts = {
     es: "El aumento hizo más difícil memorizar las imágenes: la diferencia entre ambas se redujo {0} puntos.",
   },
   "answers.gapSame": {
-    en: "The gap between the two did not shrink: there was little learnt by heart that augmentation could prevent, so it mostly made the task harder for this budget.",
-    es: "La diferencia entre ambas no se redujo: había poca memorización que el aumento pudiera evitar, así que sobre todo hizo la tarea más difícil con este presupuesto.",
+    en: "The baseline’s gap of {0} points leaves little learnt by heart for augmentation to prevent, so it mostly made the task harder for this budget.",
+    es: "La diferencia de {0} puntos del modelo base deja poca memorización que el aumento pueda evitar, así que sobre todo hizo la tarea más difícil con este presupuesto.",
   },
   "answers.effect": {
     en: "Accuracy on clean images with its 95&nbsp;% interval, and under each corruption (mean over severities)",
