@@ -9,7 +9,21 @@ import { parseArgs } from "node:util";
 import { parseHTML } from "linkedom";
 import UPNG from "upng-js";
 
-const sections = ["headline", "data", "history", "evaluation", "explanations", "guide", "mistakes", "settings"];
+const sections = [
+  "headline",
+  "answers",
+  "data",
+  "history",
+  "evaluation",
+  "confusions",
+  "calibration",
+  "robustness",
+  "explanations",
+  "guide",
+  "mistakes",
+  "settings",
+];
+const languages = ["en", "es"];
 const loading = ["src", "srcset", "href", "xlink:href", "poster", "data", "action", "formaction", "background"];
 
 /** Ends the check with the reason. */
@@ -18,7 +32,9 @@ function fail(reason) {
 }
 
 function checkSections(document) {
-  if (!document.documentElement.getAttribute("lang")) fail("the html element has no lang attribute");
+  const language = document.documentElement.getAttribute("lang");
+  if (!languages.includes(language))
+    fail(`the html element has the lang attribute ${language}, not one of ${languages.join(", ")}`);
   for (const id of sections) {
     const section = document.getElementById(id);
     if (!section) fail(`section #${id} is missing`);
@@ -29,6 +45,21 @@ function checkSections(document) {
   const hole = visible.match(/\bNaN\b|\bundefined\b|\[object \w+\]/);
   if (hole) fail(`the text contains ${hole[0]}`);
   return visible;
+}
+
+/** Each of the practical's questions has a heading, words with figures in them, and most a picture or a chart. */
+function checkAnswers(document) {
+  let pictures = 0;
+  for (let number = 1; number <= 5; number++) {
+    const answer = document.getElementById(`answer-${number}`);
+    if (!answer) fail(`answer ${number} is missing`);
+    if (!answer.querySelector("h3")?.textContent.trim().startsWith(`${number}.`))
+      fail(`answer ${number} has no question`);
+    const words = [...answer.querySelectorAll("p, li")].map((part) => part.textContent).join(" ");
+    if (words.length < 60 || !/\d/.test(words)) fail(`answer ${number} has no words with figures`);
+    if (answer.querySelector("img, svg.chart")) pictures++;
+  }
+  if (pictures < 3) fail(`expected a picture or a chart in at least three answers, got ${pictures}`);
 }
 
 function checkSelfContained(document) {
@@ -114,6 +145,8 @@ function checkFigures(document, visible, leastAccuracy) {
   if (!(interval?.[0] <= accuracy + 1e-4 && accuracy - 1e-4 <= interval?.[1])) fail("the interval misses the accuracy");
   if (!visible.includes(`${(100 * accuracy).toFixed(1)}\u00a0%`)) fail("the test accuracy does not stand on the page");
   if (!(accuracy >= leastAccuracy)) fail(`expected a test accuracy of at least ${leastAccuracy}, got ${accuracy}`);
+  if (!Array.isArray(figures.answers?.improvements)) fail("the ranked improvements are missing");
+  if (figures.language !== document.documentElement.getAttribute("lang")) fail("the figures name another language");
   if (typeof figures.settings?.command !== "string") fail("the command that repeats the run is missing");
   return accuracy;
 }
@@ -125,6 +158,7 @@ export function checkReport(page, { images: least = 12, minAccuracy = 0 } = {}) 
   checkSelfContained(document);
   const images = checkImages(document, least);
   const charts = checkCharts(document);
+  checkAnswers(document);
   const accuracy = checkFigures(document, visible, minAccuracy);
   return `complete; ${images} images, ${charts} charts, test accuracy ${accuracy.toFixed(4)}`;
 }

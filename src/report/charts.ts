@@ -2,6 +2,7 @@ import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
 import { percent, shorten } from "./format.ts";
 import { type Html, markup } from "./html.ts";
+import type { Say } from "./language.ts";
 import { wilsonInterval } from "./statistics.ts";
 import type { EpochRecord, Evaluation } from "./types.ts";
 
@@ -14,6 +15,7 @@ export function historyChart(
   history: readonly EpochRecord[],
   bestEpoch: number | undefined,
   measure: "loss" | "accuracy",
+  say: Say,
 ): Html {
   const rows = history.flatMap(({ epoch, loss, accuracy, valLoss, valAccuracy }) => [
     { epoch, split: "training", value: measure === "loss" ? loss : accuracy },
@@ -40,9 +42,9 @@ export function historyChart(
     marginRight: 18,
     marginTop: 26,
     marginBottom: 38,
-    ariaLabel: `${measure} per epoch, training and validation`,
+    ariaLabel: say("chart.history", say(`chart.${measure}`)).text,
     x: {
-      label: "epoch",
+      label: say("chart.epoch").text,
       labelArrow: "none",
       domain: epochDomain(first, last),
       ticks: epochTicks(first, last),
@@ -62,7 +64,7 @@ export function historyChart(
         x: "epoch",
         frameAnchor: "top",
         dy: -16,
-        text: (row: { epoch: number }) => `kept: epoch ${row.epoch}`,
+        text: (row: { epoch: number }) => say("chart.kept", row.epoch).text,
         fill: "var(--ink)",
         textAnchor: anchorWithin(first, last, bestEpoch ?? last),
       }),
@@ -71,7 +73,7 @@ export function historyChart(
 }
 
 /** Recall per class as bars with their 95 % intervals, precision as a mark. */
-export function perClassChart({ perClass, confusion }: Evaluation): Html {
+export function perClassChart({ perClass, confusion }: Evaluation, say: Say): Html {
   const rows = perClass.map(({ name, precision, recall, support }, i) => {
     const [low, high] = support > 0 ? wilsonInterval(confusion[i][i], support) : [0, 0];
     return { key: String(i), name: shorten(name, 20), recall: recall ?? 0, precision, low, high };
@@ -84,10 +86,10 @@ export function perClassChart({ perClass, confusion }: Evaluation): Html {
     marginRight: 24,
     marginTop: 8,
     marginBottom: 40,
-    ariaLabel: "recall and precision per class",
+    ariaLabel: say("chart.perClass").text,
     x: {
       domain: [0, 1],
-      label: "share of images",
+      label: say("chart.share").text,
       labelArrow: "none",
       tickFormat: (v: number) => percent(v, 0),
       ticks: 5,
@@ -122,7 +124,12 @@ export function perClassChart({ perClass, confusion }: Evaluation): Html {
 }
 
 /** The test accuracy on the line from 0 to 1, with its interval and the accuracy of guessing. */
-export function accuracyGauge(accuracy: number, [low, high]: readonly [number, number], chance: number): Html {
+export function accuracyGauge(
+  accuracy: number,
+  [low, high]: readonly [number, number],
+  chance: number,
+  say: Say,
+): Html {
   const crowded = Math.abs(accuracy - chance) < 0.2;
   return svg({
     width: 440,
@@ -131,7 +138,7 @@ export function accuracyGauge(accuracy: number, [low, high]: readonly [number, n
     marginRight: 16,
     marginTop: 26,
     marginBottom: 26,
-    ariaLabel: `test accuracy ${percent(accuracy)}, 95 % interval ${percent(low)} to ${percent(high)}, guessing ${percent(chance)}`,
+    ariaLabel: say("chart.gauge", percent(accuracy), percent(low), percent(high), percent(chance)).text,
     x: { domain: [0, 1], label: null, ticks: 5, tickSize: 0, tickFormat: (v: number) => percent(v, 0) },
     y: { domain: [0, 1], axis: null },
     marks: [
@@ -149,7 +156,7 @@ export function accuracyGauge(accuracy: number, [low, high]: readonly [number, n
         x: (v: number) => v,
         frameAnchor: "top",
         dy: -16,
-        text: () => "guessing",
+        text: () => say("chart.guessing").text,
         fill: "var(--ink-soft)",
         textAnchor: chance < 0.08 ? "start" : "middle",
       }),
@@ -165,7 +172,7 @@ export function accuracyGauge(accuracy: number, [low, high]: readonly [number, n
         x: (v: number) => v,
         frameAnchor: "top",
         dy: -16,
-        text: () => "this model",
+        text: () => say("chart.model").text,
         fill: "var(--ink)",
         textAnchor: accuracy > 0.9 ? "end" : "middle",
       }),

@@ -3,9 +3,10 @@ import { svg } from "./charts.ts";
 import type { CalibrationResult } from "./errors.ts";
 import { percent } from "./format.ts";
 import type { Html } from "./html.ts";
+import type { Say } from "./language.ts";
 
 /** The reliability diagram: accuracy of the answers by their confidence, beside the line of a model that knows how sure it may be. */
-export function reliabilityDiagram({ bins, ece }: CalibrationResult): Html {
+export function reliabilityDiagram({ bins, ece }: CalibrationResult, say: Say): Html {
   const rows = bins.flatMap(({ low, high, count, confidence, accuracy }) =>
     confidence === null || accuracy === null ? [] : [{ low, high, count, confidence, accuracy }],
   );
@@ -17,8 +18,8 @@ export function reliabilityDiagram({ bins, ece }: CalibrationResult): Html {
     marginRight: 18,
     marginTop: 16,
     marginBottom: 40,
-    ariaLabel: `reliability diagram, expected calibration error ${percent(ece)}`,
-    x: { ...axis, label: "confidence of the answer", labelArrow: "none" },
+    ariaLabel: say("chart.reliability", percent(ece)).text,
+    x: { ...axis, label: say("chart.confidence").text, labelArrow: "none" },
     y: { ...axis, label: null },
     marks: [
       Plot.gridY({ stroke: "var(--rule)", strokeOpacity: 1 }),
@@ -53,7 +54,7 @@ export function reliabilityDiagram({ bins, ece }: CalibrationResult): Html {
 }
 
 /** How many answers have each confidence. */
-export function confidenceHistogram({ bins, count }: CalibrationResult): Html {
+export function confidenceHistogram({ bins, count }: CalibrationResult, say: Say): Html {
   const rows = bins.map(({ low, high, count: images }) => ({ low, high, share: images / count }));
   return svg({
     width: 440,
@@ -62,13 +63,13 @@ export function confidenceHistogram({ bins, count }: CalibrationResult): Html {
     marginRight: 18,
     marginTop: 10,
     marginBottom: 38,
-    ariaLabel: "share of the answers by their confidence",
+    ariaLabel: say("chart.confidences").text,
     x: {
       domain: [0, 1],
       ticks: 5,
       tickSize: 0,
       tickFormat: (value: number) => percent(value, 0),
-      label: "confidence of the answer",
+      label: say("chart.confidence").text,
       labelArrow: "none",
     },
     y: { ticks: 2, tickSize: 0, tickFormat: (value: number) => percent(value, 0), label: null },

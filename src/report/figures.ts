@@ -1,3 +1,4 @@
+import { rankImprovements } from "./improvements.ts";
 import { confusionTotals, maskSummary, wilsonInterval } from "./statistics.ts";
 import type { ReportData } from "./types.ts";
 
@@ -10,7 +11,8 @@ export function reportFigures(report: ReportData): Record<string, unknown> {
   const { correct, total } = confusionTotals(evaluation.confusion);
   return {
     format: figuresId,
-    version: 1,
+    version: 2,
+    language: report.language ?? "en",
     title: report.title,
     createdAt: report.createdAt ?? null,
     task: headline.task,
@@ -28,6 +30,11 @@ export function reportFigures(report: ReportData): Record<string, unknown> {
       const { image: _image, ...attributionWords } = integratedGradients;
       return { ...words, gradcam: gradcamWords, integratedGradients: attributionWords };
     }),
+    answers: { ...report.answers, improvements: rankImprovements(report) },
+    confusions: report.confusions.pairs,
+    calibration: report.calibration,
+    robustness: report.robustness,
+    notebook: report.notebook ?? null,
     maskSummary: maskSummary(explanations),
     mistakeCount: total - correct,
     mistakes: mistakes.map(({ name, predicted, probability, actual }) => ({ name, predicted, probability, actual })),

@@ -1,8 +1,11 @@
 import { type Html, html, markup, scriptJson } from "./html.ts";
+import type { Language } from "./language.ts";
 import { style } from "./style.ts";
 
 export interface PageParts {
   readonly title: string;
+  /** Default English. */
+  readonly language?: Language;
   /** What stands above the sections: a heading, and what leads in. */
   readonly header: Html;
   /** Everything below it. */
@@ -12,9 +15,9 @@ export interface PageParts {
 }
 
 /** One self-contained HTML page: no request, no script, light and dark. */
-export const renderPage = ({ title, header, body, figures }: PageParts): string =>
+export const renderPage = ({ title, language = "en", header, body, figures }: PageParts): string =>
   html`<!doctype html>
-<html lang="en">
+<html lang="${language}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">

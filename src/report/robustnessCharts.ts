@@ -2,6 +2,7 @@ import * as Plot from "@observablehq/plot";
 import { svg } from "./charts.ts";
 import { percent } from "./format.ts";
 import type { Html } from "./html.ts";
+import { english, type Say } from "./language.ts";
 import type { RobustnessResult } from "./robustness.ts";
 import { seriesColour, seriesDash } from "./series.ts";
 import { meanOf } from "./statistics.ts";
@@ -53,7 +54,7 @@ const accuracyAxis = {
 };
 
 /** Accuracy by severity, a panel for each family, a curve for each model; severity 0 is the clean image. */
-export function familyCurves(result: RobustnessResult): Html {
+export function familyCurves(result: RobustnessResult, say: Say = english): Html {
   const names = result.models[0].families.map(({ name }) => name);
   const columns = Math.min(columnsOfPanels, names.length);
   const rows = Math.ceil(names.length / columns);
@@ -69,7 +70,7 @@ export function familyCurves(result: RobustnessResult): Html {
     marginRight: 10,
     marginTop: 26,
     marginBottom: 28,
-    ariaLabel: "accuracy by severity for each corruption, one curve a model",
+    ariaLabel: say("chart.familyCurves").text,
     fx: { axis: null, padding: 0.12 },
     fy: { axis: null, padding: 0.28 },
     x: severityAxis,
@@ -94,7 +95,7 @@ export function familyCurves(result: RobustnessResult): Html {
 }
 
 /** The same averaged over the families. */
-export function meanCurves(result: RobustnessResult): Html {
+export function meanCurves(result: RobustnessResult, say: Say = english): Html {
   const points = result.models.flatMap(({ cleanAccuracy, families }, model) => [
     { model, panel: 0, severity: 0, accuracy: cleanAccuracy },
     ...result.severities.map((severity, index) => ({
@@ -111,15 +112,15 @@ export function meanCurves(result: RobustnessResult): Html {
     marginRight: 18,
     marginTop: 16,
     marginBottom: 38,
-    ariaLabel: "mean accuracy over the corruptions by severity, one curve a model",
-    x: { ...severityAxis, label: "severity, 0 is the clean image", labelArrow: "none" },
+    ariaLabel: say("chart.meanCurves").text,
+    x: { ...severityAxis, label: say("chart.severity").text, labelArrow: "none" },
     y: { ...accuracyAxis, ticks: 5 },
     marks: [Plot.gridY({ stroke: "var(--rule)", strokeOpacity: 1 }), ...curves(points, result.models.length)],
   });
 }
 
 /** The corruption error of each family relative to the baseline: left of the line is more robust. */
-export function corruptionErrorChart({ models }: RobustnessResult): Html {
+export function corruptionErrorChart({ models }: RobustnessResult, say: Say = english): Html {
   const names = models[0].families.map(({ name }) => name);
   const rows = models
     .slice(1)
@@ -136,10 +137,10 @@ export function corruptionErrorChart({ models }: RobustnessResult): Html {
     marginRight: 18,
     marginTop: 10,
     marginBottom: 38,
-    ariaLabel: "corruption error of each family relative to the baseline",
+    ariaLabel: say("chart.corruptionError").text,
     x: {
       domain: [0, furthest * 1.04],
-      label: "errors relative to the baseline, lower is better",
+      label: say("chart.relative").text,
       labelArrow: "none",
       ticks: 5,
       tickSize: 0,

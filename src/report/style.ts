@@ -128,6 +128,17 @@ img.pixels { image-rendering: pixelated; }
 .settings dd { margin: 0; overflow-wrap: anywhere; }
 .times { margin-top: 10px; }
 
+.answer { margin: 34px 0 0; }
+.answer > h3 { font-size: 1.2rem; margin-bottom: 8px; }
+.words-and-figure { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 400px), 1fr)); gap: 12px 44px; align-items: start; }
+.words-and-figure figure > figcaption, .answer .wide > figcaption { font-weight: 600; margin-bottom: 8px; }
+.words-and-figure .pictures figcaption { font-weight: 400; }
+.risks { margin: 0 0 14px; padding-left: 1.3em; max-width: 68ch; }
+.risks li { margin-bottom: 8px; }
+.looked { grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); margin: 0; }
+.choices tbody th { min-width: 14em; }
+.choices .quiet { color: var(--ink-soft); }
+
 @media (max-width: 640px) {
   main { padding: 32px 18px 64px; }
   section { margin-top: 36px; padding-top: 30px; }
@@ -143,7 +154,7 @@ img.pixels { image-rendering: pixelated; }
   body { font-size: 10.5pt; background: #fff; }
   nav, details { display: none; }
   section { margin-top: 22pt; padding-top: 16pt; }
-  .card, .pair figure, .chart-figure, table, .result { break-inside: avoid; }
+  .answer, .card, .pair figure, .chart-figure, table, .result { break-inside: avoid; }
   h2, h3, caption { break-after: avoid; }
   .scroll { overflow: visible; }
   .cards { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 20pt; }

@@ -1,5 +1,9 @@
 import type { ColormapName } from "../xai/colormaps.ts";
 import type { RgbImage } from "../xai/overlay.ts";
+import type { AnswersData, NotebookRow } from "./answers.ts";
+import type { CalibrationResult, ConfusionSummary } from "./errors.ts";
+import type { Language } from "./language.ts";
+import type { RobustnessResult } from "./robustness.ts";
 
 export type { RgbImage } from "../xai/overlay.ts";
 
@@ -9,6 +13,8 @@ export type EncodePng = (image: RgbImage) => Uint8Array;
 /** Everything a report shows: plain data, no tensors, nothing that needs a device. */
 export interface ReportData {
   readonly title: string;
+  /** Default English. */
+  readonly language?: Language;
   /** Shown as given. Leave it out where the same run must give the same page byte for byte. */
   readonly createdAt?: string;
   readonly headline: Headline;
@@ -18,6 +24,14 @@ export interface ReportData {
   /** The epoch whose weights were kept, as it is numbered in `history`. */
   readonly bestEpoch?: number;
   readonly evaluation: Evaluation;
+  /** What the five answers are made of, besides the rest of the page. */
+  readonly answers: AnswersData;
+  readonly confusions: ConfusionSummary;
+  readonly calibration: CalibrationResult;
+  /** Of the baseline and the augmented model. */
+  readonly robustness: RobustnessResult;
+  /** What the original notebook's choices cost, where that was asked for. */
+  readonly notebook?: readonly NotebookRow[];
   readonly explanations: readonly ExplainedImage[];
   /** Shown most confident first. May be a selection: the true number of mistakes comes from the confusion matrix. */
   readonly mistakes: readonly Mistake[];

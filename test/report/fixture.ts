@@ -1,3 +1,4 @@
+import type { Language } from "../../src/report/language.ts";
 import type { ReportData, RgbImage } from "../../src/report/types.ts";
 import { type Heatmap, renderAttribution, renderHeatmap, renderOverlay } from "../../src/xai/overlay.ts";
 
@@ -9,6 +10,8 @@ export interface FixtureOptions {
   explanations?: number;
   heatmaps?: boolean;
   size?: number;
+  language?: Language;
+  notebook?: ReportData["notebook"];
   /** Where pictures come from; by default blobs of a colour that depends on the class. */
   draw?: (classIndex: number, index: number) => { image: RgbImage; mask: Uint8Array };
 }
@@ -29,6 +32,8 @@ export function reportData(options: FixtureOptions = {}): ReportData {
   const total = classes * perClassTest;
   return {
     title: "Flowers told apart by their shape",
+    language: options.language,
+    notebook: options.notebook,
     createdAt: "2025-01-31",
     headline: {
       task: "A small convolutional network, trained from nothing on drawn flowers whose colour says little about the species.",
@@ -63,6 +68,7 @@ export function reportData(options: FixtureOptions = {}): ReportData {
         };
       }),
     },
+    ...analysis(classNames, confusion, total, mistakes),
     explanations: Array.from({ length: options.explanations ?? 4 }, (_, k) =>
       explanation(k, classNames, draw, options),
     ),
@@ -79,6 +85,98 @@ export function reportData(options: FixtureOptions = {}): ReportData {
       versions: { tepal: "0.1.0", node: "20.19.0", webgpu: "0.6.2" },
     },
     timings: { loadData: 1.82, compile: 0.912, training: 96.4, evaluation: 0.48, explanations: 6.3 },
+  };
+}
+
+/** The figures of the five answers, consistent with the confusion matrix. */
+function analysis(
+  classNames: string[],
+  confusion: number[][],
+  total: number,
+  mistakes: number,
+): Pick<ReportData, "answers" | "confusions" | "calibration" | "robustness"> {
+  const accuracy = (total - mistakes) / total;
+  const side = {
+    testAccuracy: accuracy,
+    correct: total - mistakes,
+    trainAccuracy: 0.99,
+    valAccuracy: 0.9,
+    bestEpoch: 3,
+  };
+  const pairs = confusion
+    .flatMap((row, actual) =>
+      row.flatMap((count, predicted) =>
+        count > 0 && actual !== predicted ? [{ actual, predicted, count, share: count / perClassTest }] : [],
+      ),
+    )
+    .sort((a, b) => b.count - a.count);
+  const model = (name: string, mce: number, drop: number) => ({
+    name,
+    cleanAccuracy: accuracy,
+    meanAccuracy: accuracy - drop,
+    mce,
+    mceInterval: name === "baseline" ? null : { low: mce - 0.1, high: mce + 0.1 },
+    relativeMce: mce,
+    families: ["fog", "jpeg"].map((family, k) => ({
+      name: family,
+      group: k === 0 ? "weather" : "digital",
+      accuracies: [accuracy - drop, accuracy - drop * (2 - k)],
+      corruptionError: mce,
+    })),
+  });
+  return {
+    answers: {
+      augmentation: {
+        policy: "advanced: flip, rotation",
+        epochs: 12,
+        seeds: [7],
+        testCount: total,
+        baseline: { ...side, trainAccuracy: 1, valAccuracy: 0.8 },
+        augmented: side,
+        difference: { mean: 0.02, low: -0.01, high: 0.05 },
+        mcNemar: { onlyFirst: 2, onlySecond: 4, p: 0.6875 },
+        chosen: "augmented",
+        ownCorruptions: [],
+      },
+      looking: {
+        masks: { count: 50, hits: 44, mass: 0.66, area: 0.22, rightAnswers: 45, rightBeside: 5 },
+        curves: { images: 4, insertion: 0.8, randomInsertion: 0.5, deletion: 0.2, randomDeletion: 0.45 },
+      },
+      mistake:
+        mistakes === 0
+          ? null
+          : {
+              name: `test/${classNames[pairs[0].actual]}-40.png`,
+              predicted: classNames[pairs[0].predicted],
+              actual: classNames[pairs[0].actual],
+              probability: 0.93,
+              actualProbability: 0.04,
+              overlap: 0.7,
+              predictedOnObject: true,
+              actualOnObject: true,
+            },
+    },
+    confusions: {
+      classNames,
+      pairs,
+      perClass: classNames.map((name) => ({ name, precision: 0.9, recall: 0.9, f1: 0.9, support: perClassTest })),
+    },
+    calibration: {
+      count: total,
+      ece: 0.08,
+      maximum: 0.2,
+      overconfidence: 0.08,
+      bins: [
+        { low: 0, high: 0.5, count: 0, confidence: null, accuracy: null },
+        { low: 0.5, high: 1, count: total, confidence: accuracy + 0.08, accuracy },
+      ],
+    },
+    robustness: {
+      count: total,
+      severities: [1, 5],
+      seed: 7,
+      models: [model("baseline", 1, 0.2), model("augmented", 0.8, 0.15)],
+    },
   };
 }
 

@@ -1,61 +1,67 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import type { Policy } from "../../data/augment/policy.ts";
-import { countByClass } from "../../data/datasets.ts";
+import { corruptionNames } from "../../data/corruptions/corruption.ts";
 import { encodePng } from "../../data/png.node.ts";
 import { RESIZE_MODES } from "../../data/resize.ts";
 import type { Device } from "../../engine/device.ts";
 import { UsageError } from "../../engine/errors.ts";
+import type { ClassifierDescription } from "../../nn/classifier.ts";
 import { saveModel } from "../../nn/formats/files.node.ts";
 import { sha256 } from "../../nn/formats/model.ts";
 import { historyCsv } from "../../nn/history.ts";
-import { type Evaluation, evaluateLogits } from "../../nn/metrics.ts";
-import { predictAll } from "../../nn/prediction.ts";
+import { evaluateLogits } from "../../nn/metrics.ts";
+import type { NotebookRow } from "../../report/answers.ts";
+import { type Language, languages } from "../../report/language.ts";
 import { renderReport } from "../../report/report.ts";
-import type { ReportData } from "../../report/types.ts";
+import type { RobustnessResult } from "../../report/robustness.ts";
 import { type CommandContext, defineCommand } from "../command.ts";
 import { dataOptions } from "../dataset.ts";
 import { withDevice } from "../device.ts";
 import { readClassifier } from "../model.ts";
-import { policyOption, savedPolicy, summarisePolicy, trainingPolicy } from "../policy.ts";
-import { explainTest, testPredictions } from "../practical/explaining.ts";
-import { drawPetals, imageOf, loadPhotographs, type Material } from "../practical/material.ts";
-import { type TrainedClassifier, trainFrozenBackbone, trainSmallCnn } from "../practical/training.ts";
+import { namedPolicy, savedPolicy } from "../policy.ts";
+import { chooseImages, explainTest, testPredictions } from "../practical/explaining.ts";
+import { measureLooking } from "../practical/looking.ts";
+import { drawPetals, loadPhotographs, type Material } from "../practical/material.ts";
+import { notebookCosts } from "../practical/notebook.ts";
+import { type Side, sides, type Tested, type TrainedPair, trainPair } from "../practical/pair.ts";
+import { type PracticalSettings, reportData } from "../practical/reporting.ts";
+import { trainFrozenBackbone, trainSmallCnn } from "../practical/training.ts";
+import { heldImages } from "../robustness/held.ts";
+import { measureRobustness } from "../robustness/measure.ts";
 
-/** Settings that suit each material; an option given on the command line takes their place. */
+/** Settings that suit each network; an option given on the command line takes their place. */
 const defaults = {
-  petals: { epochs: 6, batch: 16, learningRate: 1e-2, count: 20 },
-  photographs: { epochs: 10, batch: 32, learningRate: 1e-3, count: 12 },
+  smallCnn: { epochs: 6, batch: 16, learningRate: 1e-2 },
+  head: { epochs: 10, batch: 32, learningRate: 1e-3 },
 };
 
-interface Settings {
-  readonly data?: string;
-  readonly root?: string;
-  readonly cache?: string;
-  readonly cacheLimit: number;
-  readonly memory: number;
-  readonly weights?: string;
-  readonly split?: string;
-  readonly out: string;
-  readonly size: number;
-  readonly resize: "tf" | "aspect";
-  readonly seed: number;
-  readonly epochs: number;
-  readonly batch: number;
-  readonly learningRate: number;
-  readonly count: number;
-  readonly steps: number;
-  readonly strict: boolean;
-  /** As it was given, and read. */
-  readonly policyName: string;
-  readonly policy: Policy | null;
-}
+/** What is measured: within minutes on two cores, or everything. */
+const extents = {
+  brief: {
+    seeds: 1,
+    corruptions: ["gaussianNoise", "defocusBlur", "motionBlur", "fog", "pixelate", "jpeg"],
+    severities: [1, 3, 5],
+    corrupted: 100,
+    mapped: 100,
+    curved: 5,
+    count: 10,
+  },
+  full: {
+    seeds: 3,
+    corruptions: corruptionNames,
+    severities: [1, 2, 3, 4, 5],
+    corrupted: Number.POSITIVE_INFINITY,
+    mapped: Number.POSITIVE_INFINITY,
+    curved: 50,
+    count: 30,
+  },
+} as const;
 
 export const command = defineCommand({
   name: "practical",
-  summary: "the whole job: train, evaluate, explain, and write a report; without --data on petals",
-  usage: "[--data NAME|DIR|FILE [--root DIR] --weights FILE] [--out DIR] [options]",
+  summary: "the whole job: train with and without augmentation, measure, explain, and answer the practical's questions",
+  usage: "[--data NAME|DIR|FILE [--root DIR]] [--weights FILE] [--lang en|es] [--out DIR] [options]",
   positionals: [],
   options: {
     ...dataOptions,
@@ -72,254 +78,230 @@ export const command = defineCommand({
       placeholder: "DIR",
       help: "where report, model and history are written",
     },
-    size: { type: "integer", min: 32, max: 1024, default: 96, help: "edge of photographs in pixels" },
+    size: { type: "integer", min: 32, max: 1024, default: 96, help: "edge of a backbone's images in pixels" },
     resize: { type: "choice", choices: RESIZE_MODES, default: "aspect", help: "how photographs are resized" },
     seed: { type: "integer", min: 0, default: 1, help: "decides drawings, split, first weights and order" },
     epochs: { type: "integer", min: 1, help: "passes over the training images, else 6 for smallCnn, 10 for a head" },
     batch: { type: "integer", min: 1, help: "images a step, else 16 for smallCnn, 32 for a head" },
     lr: { type: "number", min: 0, help: "learning rate of Adam, else 0.01 for smallCnn, 0.001 for a head" },
-    explain: { type: "integer", min: 1, max: 100, help: "test images to explain, else 20 petals or 12 photographs" },
-    steps: { type: "integer", min: 1, max: 1024, default: 50, help: "evaluations of Integrated Gradients per image" },
-    policy: policyOption,
+    explain: { type: "integer", min: 1, max: 100, help: "test images to explain, else 10, with --full 30" },
+    steps: {
+      type: "integer",
+      min: 48,
+      max: 4096,
+      default: 256,
+      help: "the most evaluations of Integrated Gradients per image; most need fewer",
+    },
+    policy: {
+      type: "string",
+      default: "advanced",
+      placeholder: "basic|advanced|FILE",
+      help: "augments the images of the second model, anew in each epoch; FILE is a policy in JSON",
+    },
+    lang: { type: "choice", choices: languages, default: "en", help: "language of the report" },
+    compat: {
+      type: "choice",
+      choices: ["notebook"],
+      help: "also run the original notebook's choices one by one and show what each costs",
+    },
+    full: { type: "boolean", help: "three seeds, all corruptions at five severities, all test images" },
     strict: { type: "boolean", help: "fail at a broken photograph instead of skipping it" },
   },
   examples: [
-    ["tepal practical", "draws petals, trains smallCnn on them, explains it; no network, no GPU needed"],
     [
-      "tepal practical --data flower_photos --weights mobilenet_v2.h5 --out runs/flowers",
-      "the practical on photographs",
+      "tepal practical",
+      "draws petals, trains two models on them, answers the five questions; no network, no GPU needed",
+    ],
+    [
+      "tepal practical --data flower_photos --weights mobilenet_v2.h5 --lang es --out runs/flowers",
+      "the practical on photographs, its report in Spanish",
+    ],
+    [
+      "tepal practical --data flower_photos --weights mobilenet_v2.h5 --compat notebook",
+      "also what the notebook's mistakes cost",
     ],
   ],
   async run({ lr, explain, data, ...rest }, context) {
     const args = { ...rest, data: data === "petals" ? undefined : data };
-    if (args.weights !== undefined && args.data === undefined)
-      throw new UsageError("--weights needs --data DIR; petals are learned from scratch");
     if (args.split !== undefined && args.data === undefined) throw new UsageError("--split needs --data DIR");
-    const suited = args.weights === undefined ? defaults.petals : defaults.photographs;
-    const settings: Settings = {
+    if (args.policy === "none")
+      throw new UsageError("--policy names what the second model gets, found none; choose basic, advanced or a file");
+    const suited = args.weights === undefined ? defaults.smallCnn : defaults.head;
+    const settings: PracticalSettings = {
       ...args,
       resize: args.resize as "tf" | "aspect",
       policyName: args.policy,
-      policy: trainingPolicy(args.policy),
+      policy: namedPolicy(args.policy),
+      lang: args.lang as Language,
       epochs: args.epochs ?? suited.epochs,
       batch: args.batch ?? suited.batch,
       learningRate: lr ?? suited.learningRate,
-      count: explain ?? suited.count,
+      count: explain ?? extents[args.full ? "full" : "brief"].count,
     };
     mkdirSync(settings.out, { recursive: true });
-    return withDevice((device, adapter) => runPractical(device, adapter, settings, context));
+    return withDevice((device, adapter) => new Practical(device, adapter, settings, context).run());
   },
 });
 
-async function runPractical(
-  device: Device,
-  adapter: string,
-  settings: Settings,
-  context: CommandContext,
-): Promise<object> {
-  const { terminal } = context;
-  terminal.line(`adapter: ${adapter}`);
-  terminal.line(`policy ${summarisePolicy(settings.policy)}`);
-  const clock = new Clock();
-  const material = await clock.time("material", () => loadMaterial(settings, context));
-  const trained = await clock.time("training", () => train(device, material, settings, context));
-  const { classifier, outcome } = trained;
-  const logits = await clock.time("test", () => predictAll(classifier, material.test));
-  const evaluation = evaluateLogits(logits, material.test.labels, material.classNames);
-  const predictions = testPredictions(logits, material.classNames.length);
-  const explained = await clock.time("explanations", () =>
-    explainTest(classifier, material, predictions, settings, terminal),
-  );
-  const data = await reportData({
-    settings,
-    material,
-    trained,
-    evaluation,
-    adapter,
-    version: context.version,
-    weightsHash: await hashOf(settings.weights),
-    timings: clock.seconds,
-  });
-  const report = resolve(settings.out, "report.html");
-  writeFileSync(report, renderReport({ ...data, ...explained }, encodePng));
-  await save(settings, material, trained);
-  const { train: trainPart, validation, test } = material;
-  await Promise.all([classifier.dispose(), trainPart.close(), validation.close(), test.close()]);
-  const { accuracy, loss } = evaluation;
-  terminal.line(
-    `test accuracy ${accuracy.toFixed(4)}, loss ${loss.toFixed(4)} on ${evaluation.count} images; best epoch ${outcome.best.epoch}`,
-  );
-  context.print(report);
-  const counts = {
-    train: material.train.count,
-    validation: material.validation.count,
-    test: evaluation.count,
-  };
-  return {
-    report,
-    adapter,
-    accuracy,
-    loss,
-    best: outcome.best,
-    history: outcome.history,
-    images: counts,
-    broken: material.broken,
-    timings: clock.seconds,
-  };
-}
+/** One run, stage by stage. */
+class Practical {
+  readonly #clock = new Clock();
 
-async function loadMaterial(settings: Settings, { terminal }: CommandContext): Promise<Material> {
-  const { data, size, resize, strict, cache, cacheLimit, memory } = settings;
-  if (data === undefined) return drawPetals(settings.seed, terminal);
-  return loadPhotographs(
-    { ...settings, data },
-    { inputSize: [size, size], resize, strict, cache, cacheLimit, memory, batch: settings.batch },
-    terminal,
-  );
-}
+  constructor(
+    private readonly device: Device,
+    private readonly adapter: string,
+    private readonly settings: PracticalSettings,
+    private readonly context: CommandContext,
+  ) {}
 
-async function train(
-  device: Device,
-  material: Material,
-  settings: Settings,
-  { terminal }: CommandContext,
-): Promise<TrainedClassifier> {
-  if (settings.weights === undefined) return trainSmallCnn(device, material, settings, terminal);
-  const { weights, size, resize } = settings;
-  return trainFrozenBackbone(device, await readClassifier({ weights, size, resize }), material, settings, terminal);
+  get #extent() {
+    return extents[this.settings.full ? "full" : "brief"];
+  }
+
+  async run(): Promise<object> {
+    const { settings, context, adapter } = this;
+    context.terminal.line(`adapter: ${adapter}`);
+    const material = await this.#clock.time("material", () => this.#material());
+    const backbone = await this.#backbone();
+    const pair = await this.#clock.time("training", () => this.#train(material, backbone));
+    const model = pair.models[pair.effect.chosen];
+    const robustness = await this.#clock.time("robustness", () => this.#robustness(material, pair));
+    const explained = await this.#clock.time("explanations", () => this.#explain(material, model));
+    const notebook =
+      settings.compat === undefined
+        ? undefined
+        : await this.#clock.time("notebook", () => this.#notebook(material, model, backbone));
+    const { mistake, looking, ...pictures } = explained;
+    const evaluation = evaluateLogits(model.logits, material.test.labels, material.classNames);
+    const data = await reportData({
+      settings,
+      material,
+      model,
+      evaluation,
+      answers: { augmentation: pair.effect, looking, mistake },
+      robustness,
+      ...pictures,
+      notebook,
+      adapter,
+      version: context.version,
+      weightsHash: await hashOf(settings.weights),
+      timings: this.#clock.seconds,
+    });
+    const report = resolve(settings.out, "report.html");
+    writeFileSync(report, renderReport(data, encodePng));
+    await save(settings, material, model, pair.effect.chosen);
+    const counts = { train: material.train.count, validation: material.validation.count, test: evaluation.count };
+    await this.#close(material, pair);
+    const { accuracy, loss } = evaluation;
+    const { best, history } = model.outcome;
+    context.terminal.line(
+      `${pair.effect.chosen}: test accuracy ${accuracy.toFixed(4)}, loss ${loss.toFixed(4)} on ${evaluation.count} images; best epoch ${best.epoch}`,
+    );
+    context.print(report);
+    return {
+      report,
+      adapter,
+      accuracy,
+      loss,
+      best,
+      history,
+      augmentation: pair.effect,
+      robustness,
+      looking,
+      ...(notebook ? { notebook } : {}),
+      images: counts,
+      broken: material.broken,
+      timings: this.#clock.seconds,
+    };
+  }
+
+  async #material(): Promise<Material> {
+    const { settings, context } = this;
+    const { data, weights, size } = settings;
+    if (data === undefined)
+      return drawPetals(settings.seed, context.terminal, undefined, weights === undefined ? undefined : size);
+    return loadPhotographs({ ...settings, data }, { ...settings, inputSize: [size, size] }, context.terminal);
+  }
+
+  async #backbone(): Promise<ClassifierDescription | null> {
+    const { weights, size, resize } = this.settings;
+    return weights === undefined ? null : readClassifier({ weights, size, resize });
+  }
+
+  #train(material: Material, backbone: ClassifierDescription | null): Promise<TrainedPair> {
+    const { device, settings, context } = this;
+    const { seeds, corruptions } = this.#extent;
+    const { terminal } = context;
+    return trainPair(
+      material,
+      {
+        settings,
+        policy: settings.policy,
+        seeds: Array.from({ length: seeds }, (_, place) => settings.seed + place),
+        corruptions,
+        train: (choice) =>
+          backbone
+            ? trainFrozenBackbone(device, backbone, material, choice, terminal)
+            : trainSmallCnn(device, material, choice, terminal),
+      },
+      terminal,
+    );
+  }
+
+  async #robustness({ test, classNames }: Material, { models }: TrainedPair): Promise<RobustnessResult> {
+    const { corruptions, severities, corrupted } = this.#extent;
+    const images = await heldImages(test, classNames, chooseImages(test.labels, classNames.length, corrupted));
+    const named = sides.map((name) => ({ name, classifier: models[name].classifier }));
+    const total = images.labels.length * (1 + corruptions.length * severities.length);
+    const progress = this.context.terminal.progress("corrupting", total);
+    const onProgress = (done: number, _: number, name: string) => progress.update(done, name);
+    const options = { corruptions, severities, seed: this.settings.seed, onProgress };
+    const result = await measureRobustness(this.device, named, images, options);
+    progress.finish();
+    return result;
+  }
+
+  async #explain(material: Material, { classifier, logits }: Tested) {
+    const { settings, context } = this;
+    const predictions = testPredictions(logits, material.classNames.length);
+    const { mapped, curved } = this.#extent;
+    const explained = await explainTest(classifier, material, predictions, settings, context.terminal);
+    const options = { mapped, curved, seed: settings.seed };
+    const looking = await measureLooking(classifier, material, predictions, options, context.terminal);
+    return { ...explained, looking };
+  }
+
+  #notebook(
+    material: Material,
+    { classifier, logits }: Tested,
+    backbone: ClassifierDescription | null,
+  ): Promise<NotebookRow[]> {
+    const { device, settings, context } = this;
+    const predictions = testPredictions(logits, material.classNames.length);
+    return notebookCosts({ device, material, classifier, predictions, backbone, settings }, context.terminal);
+  }
+
+  async #close({ train, validation, test }: Material, { models }: TrainedPair): Promise<void> {
+    for (const side of sides) await models[side].classifier.dispose();
+    await Promise.all([train, validation, test].map((part) => part.close()));
+  }
 }
 
 const hashOf = async (path: string | undefined): Promise<string | null> =>
   path === undefined ? null : sha256(new Uint8Array(await readFile(path)));
 
-interface ReportParts {
-  readonly settings: Settings;
-  readonly material: Material;
-  readonly trained: TrainedClassifier;
-  readonly evaluation: Evaluation;
-  readonly adapter: string;
-  readonly version: string;
-  readonly weightsHash: string | null;
-  readonly timings: Readonly<Record<string, number>>;
-}
-
-async function reportData({
-  settings,
-  material,
-  trained,
-  evaluation,
-  adapter,
-  version,
-  weightsHash,
-  timings,
-}: ReportParts): Promise<Omit<ReportData, "explanations" | "mistakes">> {
-  const { classNames, train, validation, test } = material;
-  const { outcome, recipe, classifier } = trained;
-  const count = (labels: Int32Array): number[] => countByClass(labels, classNames.length);
-  const { preprocessing, inputSize } = classifier;
-  return {
-    title:
-      settings.data === undefined
-        ? "Petals: a flower classifier and its reasons"
-        : "A flower classifier and its reasons",
-    headline: {
-      task: `${recipe.network}, on ${classNames.length} classes of ${material.name}`,
-      testAccuracy: evaluation.accuracy,
-      testCount: evaluation.count,
-      chance: Math.max(...count(test.labels)) / evaluation.count,
-    },
-    data: {
-      name: material.name,
-      classNames,
-      counts: { train: count(train.labels), validation: count(validation.labels), test: count(test.labels) },
-      samples: await Promise.all(
-        classNames.map(async (label, index) => ({
-          image: await imageOf(train, Math.max(0, train.labels.indexOf(index))),
-          label,
-        })),
-      ),
-      broken: material.broken.map(({ path, reason }) => ({ name: path, reason })),
-    },
-    history: outcome.history,
-    bestEpoch: outcome.best.epoch,
-    evaluation,
-    settings: {
-      command: commandLine(settings),
-      seed: settings.seed,
-      adapter,
-      tepal: version,
-      node: process.version,
-      ...recipe,
-      "input size": inputSize.join(" × "),
-      preprocessing: `${preprocessing.name}, resize ${preprocessing.resize}`,
-      "weights SHA-256": weightsHash ?? "none: trained from scratch",
-    },
-    timings,
-  };
-}
-
-/** The command that repeats the run, every choice spelled out. */
-function commandLine(settings: Settings): string {
-  const {
-    data,
-    root,
-    weights,
-    split,
-    size,
-    resize,
-    seed,
-    epochs,
-    batch,
-    learningRate,
-    count,
-    steps,
-    policyName,
-    strict,
-  } = settings;
-  const photographs =
-    data === undefined
-      ? []
-      : [
-          "--data",
-          data,
-          ...(root ? ["--root", root] : []),
-          ...(weights ? ["--weights", weights] : []),
-          ...(split ? ["--split", split] : []),
-          "--size",
-          size,
-          "--resize",
-          resize,
-        ];
-  const words = [
-    "tepal practical",
-    ...photographs,
-    "--seed",
-    seed,
-    "--epochs",
-    epochs,
-    "--batch",
-    batch,
-    "--lr",
-    learningRate,
-    "--explain",
-    count,
-    "--steps",
-    steps,
-    ...(policyName === "none" ? [] : ["--policy", policyName]),
-  ];
-  return [...words, ...(strict ? ["--strict"] : [])].join(" ");
-}
-
 async function save(
-  settings: Settings,
+  settings: PracticalSettings,
   material: Material,
-  { classifier, outcome, recipe }: TrainedClassifier,
+  { classifier, outcome, recipe }: Tested,
+  chosen: Side,
 ): Promise<void> {
   const { train, validation, test } = material;
+  const policy = savedPolicy(chosen === "augmented" ? settings.policy : null);
   const manifest = classifier.manifest({
     seed: settings.seed,
     splits: { train: train.names, validation: validation.names, test: test.names },
-    training: { ...recipe, policy: savedPolicy(settings.policy), best: outcome.best },
+    training: { ...recipe, policy, best: outcome.best },
   });
   await saveModel(join(settings.out, "model"), { manifest, tensors: await classifier.tensors() });
   const { history, best } = outcome;

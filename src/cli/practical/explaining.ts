@@ -1,5 +1,6 @@
 import type { Classifier } from "../../nn/classifier.ts";
 import { argmaxOfRow } from "../../nn/metrics.ts";
+import type { MistakeAnswer } from "../../report/answers.ts";
 import type { ExplainedImage, Mistake, RgbImage } from "../../report/types.ts";
 import { baselinePixels } from "../../xai/baselines.ts";
 import { GradCam } from "../../xai/gradCam.ts";
@@ -18,15 +19,18 @@ export interface TestPredictions {
 export interface ExplanationSettings {
   /** Test images to explain, and the most mistakes to show. */
   readonly count: number;
+  /** The most evaluations of Integrated Gradients for one image. */
   readonly steps: number;
 }
 
 export interface ExplainedTest {
   readonly explanations: readonly ExplainedImage[];
   readonly mistakes: readonly Mistake[];
+  /** The surest mistake; null where there is none. */
+  readonly mistake: MistakeAnswer | null;
 }
 
-const rule = "gauss-legendre";
+const rule = "adaptive";
 const baseline = "grey";
 
 export function testPredictions(logits: Float32Array, classes: number): TestPredictions {
@@ -71,9 +75,9 @@ export async function explainTest(
   const wrong = [...labels.keys()].filter((index) => test.predicted[index] !== labels[index]);
   const shown = wrong.sort((a, b) => confidence(b) - confidence(a)).slice(0, count);
   using gradCam = await GradCam.create(classifier.explainable);
-  using gradients = await IntegratedGradients.create(classifier.explainable, { steps, rule });
+  using gradients = await IntegratedGradients.create(classifier.explainable, { maxEvaluations: steps, rule });
   const progress = terminal.progress("explaining test images", chosen.length + shown.length);
-  const explainer = new Explainer(classifier, material, test, gradCam, gradients, steps);
+  const explainer = new Explainer(classifier, material, test, gradCam, gradients);
   const explanations: ExplainedImage[] = [];
   for (const index of chosen) {
     explanations.push(await explainer.explain(index));
@@ -85,7 +89,8 @@ export async function explainTest(
     progress.update(chosen.length + mistakes.length);
   }
   progress.finish();
-  return { explanations, mistakes };
+  const mistake = shown.length > 0 ? await explainer.mistakeAnswer(shown[0]) : null;
+  return { explanations, mistakes, mistake };
 }
 
 interface GradCamOfImage {
@@ -102,7 +107,6 @@ class Explainer {
     private readonly predictions: TestPredictions,
     private readonly gradCam: GradCam,
     private readonly gradients: IntegratedGradients,
-    private readonly steps: number,
   ) {}
 
   async explain(index: number): Promise<ExplainedImage> {
@@ -111,7 +115,7 @@ class Explainer {
     const { values, heatmap, overlay, status } = await this.#gradCam(index, predicted);
     const pixels = await this.material.test.pixels(index);
     const origin = baselinePixels(baseline, [height, width], this.classifier.preprocessing);
-    const { attribution, completenessGap } = await this.gradients.explain(pixels, origin, predicted);
+    const { attribution, completenessGap, evaluations } = await this.gradients.explain(pixels, origin, predicted);
     const mask = this.#mask(index);
     const perPixel = Float32Array.from({ length: height * width }, (_, at) =>
       Math.abs(attribution[3 * at] + attribution[3 * at + 1] + attribution[3 * at + 2]),
@@ -124,7 +128,7 @@ class Explainer {
       integratedGradients: {
         image: renderAttribution(attribution, height, width),
         completenessGap,
-        steps: this.steps,
+        steps: evaluations,
         rule,
         baseline,
         ...(mask ? { massInMask: massInside(perPixel, mask) } : {}),
@@ -142,6 +146,24 @@ class Explainer {
       probability: this.#probability(index, predicted),
       gradcamPredicted: forPredicted.overlay,
       gradcamActual: forActual.overlay,
+    };
+  }
+
+  /** What the maps of a mistake have in common, and whether their peaks lie on the object. */
+  async mistakeAnswer(index: number): Promise<MistakeAnswer> {
+    const [predicted, actual] = [this.predictions.predicted[index], this.material.test.labels[index]];
+    const maps = [await this.#gradCam(index, predicted), await this.#gradCam(index, actual)];
+    const mask = this.#mask(index);
+    const [predictedOnObject, actualOnObject] = maps.map(({ values, status }) =>
+      mask && status === "ok" ? mask[argmaxOfRow(values, 0, values.length)] > 0 : null,
+    );
+    return {
+      ...this.#caption(index),
+      probability: this.#probability(index, predicted),
+      actualProbability: this.#probability(index, actual),
+      overlap: overlapOf(maps[0].values, maps[1].values),
+      predictedOnObject,
+      actualOnObject,
     };
   }
 
@@ -190,6 +212,16 @@ function maskFigures(
   const peak = argmaxOfRow(heatmap, 0, heatmap.length);
   const covered = mask.reduce((sum, value) => sum + (value > 0 ? 1 : 0), 0);
   return { pointingHit: mask[peak] > 0, massInMask: massInside(heatmap, mask), maskArea: covered / mask.length };
+}
+
+/** Σ min / Σ max: 1 for equal maps, 0 for maps that share nothing. */
+function overlapOf(first: Float32Array, second: Float32Array): number {
+  let [common, joint] = [0, 0];
+  first.forEach((value, at) => {
+    common += Math.min(value, second[at]);
+    joint += Math.max(value, second[at]);
+  });
+  return joint > 0 ? common / joint : 0;
 }
 
 function massInside(values: Float32Array, mask: Uint8Array): number {

@@ -38,15 +38,16 @@ export const petalsPerClass = { train: 150, validation: 25, test: 40 } as const;
 /** Shares of the photographs that validate and test when no split file says so. */
 const shares = { validation: 0.15, test: 0.15 };
 
-/** @param shortcut what betrays the species in every image; none when left out */
-export function drawPetals(seed: number, terminal: Terminal, shortcut?: PetalShortcut): Material {
+/** @param shortcut what betrays the species in every image; none when left out
+ * @param edge in pixels */
+export function drawPetals(seed: number, terminal: Terminal, shortcut?: PetalShortcut, edge = petalsSize): Material {
   const species = 10;
   const total = species * (petalsPerClass.train + petalsPerClass.validation + petalsPerClass.test);
   const progress = terminal.progress("drawing petals", total);
   let drawn = 0;
   const { classNames, size, parts } = petalsDataset({
     seed,
-    size: petalsSize,
+    size: edge,
     perClass: petalsPerClass,
     shortcut,
     onImage: () => progress.update(++drawn),

@@ -2,34 +2,35 @@ import { confidenceHistogram, reliabilityDiagram } from "../errorCharts.ts";
 import type { CalibrationResult } from "../errors.ts";
 import { count, percent } from "../format.ts";
 import { type Html, html } from "../html.ts";
+import { english, type Say } from "../language.ts";
 
 /** Gaps below this are called none: a share of a few hundred images is not known better. */
 const noticeable = 0.02;
 
 /** Whether the probabilities may be believed. */
-export function calibrationSection(calibration: CalibrationResult): Html {
+export function calibrationSection(calibration: CalibrationResult, say: Say = english): Html {
   const { ece, maximum, count: images } = calibration;
-  const facts: [string, string][] = [
-    ["expected calibration error", percent(ece)],
-    ["largest gap of a bin", percent(maximum)],
-    ["images", count(images)],
+  const facts: [Html, string][] = [
+    [say("calibration.ece"), percent(ece)],
+    [say("calibration.maximum"), percent(maximum)],
+    [say("images"), count(images)],
   ];
   return html`
 <section id="calibration" aria-labelledby="calibration-title">
-  <h2 id="calibration-title">May its confidence be believed?</h2>
-  <p>${verdict(calibration)} The expected calibration error is the gap between confidence and accuracy, averaged over the answers.</p>
+  <h2 id="calibration-title">${say("calibration.title")}</h2>
+  <p>${verdict(calibration, say)} ${say("calibration.what")}</p>
   <dl class="facts">${facts.map(([term, value]) => html`<div><dt>${term}</dt><dd>${value}</dd></div>`)}</dl>
-  <p class="legend"><span class="key bar">accuracy of the answers with this confidence</span> <span class="key gap">gap to the confidence</span></p>
+  <p class="legend"><span class="key bar">${say("calibration.bar")}</span> <span class="key gap">${say("calibration.gap")}</span></p>
   <div class="pair">
-    <figure><figcaption>Reliability diagram; a calibrated model follows the dashed line</figcaption>${reliabilityDiagram(calibration)}</figure>
-    <figure><figcaption>How many answers have which confidence</figcaption>${confidenceHistogram(calibration)}</figure>
+    <figure><figcaption>${say("calibration.diagram")}</figcaption>${reliabilityDiagram(calibration, say)}</figure>
+    <figure><figcaption>${say("calibration.histogram")}</figcaption>${confidenceHistogram(calibration, say)}</figure>
   </div>
 </section>`;
 }
 
-function verdict({ overconfidence, bins, count: images }: CalibrationResult): Html {
+function verdict({ overconfidence, bins, count: images }: CalibrationResult, say: Say): Html {
   const accuracy = bins.reduce((sum, bin) => sum + bin.count * (bin.accuracy ?? 0), 0) / images;
-  const said = html`The answers are given with ${percent(accuracy + overconfidence)} confidence on average and ${percent(accuracy)} of them are right`;
-  if (Math.abs(overconfidence) < noticeable) return html`${said}: on average it is as sure as it may be.`;
-  return html`${said}: it is too ${overconfidence > 0 ? "sure" : "unsure"} of itself by ${percent(Math.abs(overconfidence))}.`;
+  const said = say("calibration.said", percent(accuracy + overconfidence), percent(accuracy));
+  if (Math.abs(overconfidence) < noticeable) return say("calibration.fine", said);
+  return say(overconfidence > 0 ? "calibration.sure" : "calibration.unsure", said, percent(Math.abs(overconfidence)));
 }
