@@ -19,6 +19,8 @@ import { type Optimiser, optimiserUpdates } from "./optimisers.ts";
 export interface TrainableNetwork {
   /** Scores before softmax [N, classes]. */
   readonly logits: Tensor;
+  /** What is added to each sample's cross-entropy [N]. */
+  readonly penalty?: Tensor;
   /** The parameters to change, by name. */
   readonly trainable: ReadonlyMap<string, Tensor>;
   /** Updates of running statistics. */
@@ -39,8 +41,9 @@ export interface TrainingGraph {
  * optimiser. Nothing that the optimiser changes moves when a loss or a gradient is not finite.
  */
 export function trainingGraph(network: TrainableNetwork, optimiser: Optimiser): TrainingGraph {
-  const { logits, trainable, statistics = [] } = network;
-  const losses = sparseCrossEntropy(logits, input("labels", [BATCH], "i32"));
+  const { logits, penalty, trainable, statistics = [] } = network;
+  const crossEntropies = sparseCrossEntropy(logits, input("labels", [BATCH], "i32"));
+  const losses = penalty ? add(crossEntropies, penalty) : crossEntropies;
   const loss = mean(losses, [0], false, "loss");
   const names = [...trainable.keys()];
   const results = gradients(loss, [...trainable.values()]);
@@ -54,7 +57,7 @@ export function trainingGraph(network: TrainableNetwork, optimiser: Optimiser): 
 }
 
 export interface StepResult {
-  /** Cross-entropy of each sample before the update, in nats. */
+  /** Loss of each sample before the update: its cross-entropy in nats, and the network's penalty where it has one. */
   readonly losses: Float32Array;
   /** [N, classes], before the update. */
   readonly logits: Float32Array;

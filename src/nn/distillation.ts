@@ -1,0 +1,128 @@
+import { ShapeError, WeightsError } from "../engine/errors.ts";
+import type { Tensor } from "../engine/graph.ts";
+import { subtract } from "../engine/ops/binary.ts";
+import { sum } from "../engine/ops/reduce.ts";
+import { input } from "../engine/ops/sources.ts";
+import { scale, square } from "../engine/ops/unary.ts";
+import { BATCH } from "../engine/types.ts";
+import type { Classifier, Pixels, PixelType } from "./classifier.ts";
+import { type LabelledPixelSource } from "./features.ts";
+import { type BatchNormRule, kerasBatchNorm } from "./layers.ts";
+import { lossAndAccuracy } from "./metrics.ts";
+import { mobileNetV2 } from "./mobilenetV2.ts";
+import { predictAll } from "./networkTraining.ts";
+import { adam, deleteMoments, resetMoments } from "./optimisers.ts";
+import { checkTraining, type TrainingOptions, type TrainingOutcome, trainEpochs } from "./trainingLoop.ts";
+import { type TrainableNetwork, TrainingStep } from "./trainingStep.ts";
+
+/** Images, their classes, and what the teacher saw in each. */
+export interface DistillationData {
+  readonly train: LabelledPixelSource;
+  /** The teacher's pooled features of the training images, [N, channels], row-major. */
+  readonly targets: Float32Array;
+  /** Images to watch the training by; no weights are chosen by them. */
+  readonly validation: LabelledPixelSource;
+}
+
+export interface DistillationOptions extends TrainingOptions {
+  /** How much a difference of features counts beside the cross-entropy of the labels; default 4. */
+  readonly featureWeight?: number;
+  /** Called after each epoch, when the store holds that epoch's weights; the training waits for it. */
+  readonly keep?: () => Promise<void>;
+}
+
+/** Running statistics must follow a training of minutes, and still average over many batches. */
+const studentBatchNorm: BatchNormRule = { ...kerasBatchNorm, mode: "training", momentum: 0.97 };
+
+/** Σ_c Var(target_c): the squared distance of the targets from their mean, which a difference is measured by. */
+export function totalVariance(targets: Float32Array, channels: number): number {
+  const count = targets.length / channels;
+  let total = 0;
+  for (let channel = 0; channel < channels; channel++) {
+    let first = 0;
+    let second = 0;
+    for (let row = 0; row < count; row++) {
+      const value = targets[row * channels + channel];
+      first += value;
+      second += value * value;
+    }
+    total += second / count - (first / count) ** 2;
+  }
+  return total;
+}
+
+/**
+ * The student's training form: cross-entropy of the labels plus `weight` · ‖f − t‖² / variance for each image, f the pooled
+ * features and t the teacher's, input `targets` [N, channels] (Romero et al. 2015, "FitNets", on the last features; the teacher
+ * and the student both have 1280). A weighted difference of 1 is as far as the mean of the targets is.
+ * @param pooled [N, channels]
+ */
+export const featurePenalty = (pooled: Tensor, weight: number, variance: number): Tensor =>
+  scale(sum(square(subtract(pooled, input("targets", [BATCH, pooled.shape[1]]))), [1]), weight / variance);
+
+function studentNetwork(student: Classifier, dtype: PixelType, weight: number, variance: number): TrainableNetwork {
+  const { architecture } = student;
+  if (architecture.name !== "mobilenetV2" || architecture.classes === null)
+    throw new WeightsError(
+      `expected a MobileNetV2 with a head as the student, found ${architecture.name} without; give it classes`,
+    );
+  const { width, classes } = architecture;
+  const x = student.preprocess(student.pixelInput(dtype));
+  const { logits, pooled, trainable, statistics } = mobileNetV2(x, { width, classes, batchNorm: studentBatchNorm });
+  return { logits: logits as Tensor, penalty: featurePenalty(pooled, weight, variance), trainable, statistics };
+}
+
+const gatherRows = (rows: Float32Array, channels: number, indices: Uint32Array): Float32Array => {
+  const gathered = new Float32Array(indices.length * channels);
+  indices.forEach((row, place) => {
+    gathered.set(rows.subarray(row * channels, (row + 1) * channels), place * channels);
+  });
+  return gathered;
+};
+
+/**
+ * Teaches a MobileNetV2 the features of another network and the classes of the images, all layers at once, in place: Adam, batch
+ * normalisation in batch mode. Afterwards the student holds the weights of the last epoch.
+ * @throws ShapeError when there is not one row of targets for each image; WeightsError for a student without a head; DataError
+ * for labels out of range or impossible options; LimitError when the batch does not fit; NonFiniteError naming the op in which a
+ * NaN or an infinity appears; the signal's reason.
+ */
+export async function distil(
+  student: Classifier,
+  { train, targets, validation }: DistillationData,
+  options: DistillationOptions = {},
+): Promise<TrainingOutcome> {
+  const { batch = 32, optimiser = adam(), featureWeight = 4, keep } = options;
+  const channels = targets.length / train.count;
+  const classes = student.classes ?? 0;
+  checkTraining(train.labels, classes, options);
+  const network = studentNetwork(student, train.dtype ?? "f32", featureWeight, totalVariance(targets, channels));
+  if (network.penalty?.type.shape.length !== 1 || !Number.isInteger(channels))
+    throw new ShapeError(`expected one row of targets for each of ${train.count} images, found ${targets.length} values`);
+  const { device, parameters } = student;
+  const shapes = [...network.trainable].map(([name, { shape }]) => [name, shape] as const);
+  resetMoments(parameters, optimiser, shapes);
+  const maxBatch = Math.min(batch, train.count);
+  const step = await TrainingStep.create(device, parameters, network, { optimiser, maxBatch });
+  try {
+    return await trainEpochs(
+      {
+        labels: train.labels,
+        step,
+        batch: async (indices): Promise<{ pixels: Pixels; targets: Float32Array }> => ({
+          pixels: await train.batch(indices),
+          targets: gatherRows(targets, channels, indices),
+        }),
+        async validate() {
+          await keep?.();
+          return lossAndAccuracy(await predictAll(student, validation), validation.labels, classes);
+        },
+        keep: async () => undefined,
+      },
+      options,
+    );
+  } finally {
+    step.dispose();
+    deleteMoments(parameters, optimiser, network.trainable.keys());
+  }
+}
