@@ -18,7 +18,10 @@ export interface Photographs {
 export type HeadSettings = Required<Pick<TrainingOptions, "epochs" | "batch" | "learningRate" | "seed">>;
 
 /** The weights as a backbone: the head that the file may have is left out. */
-export function createBackbone(device: Device, { architecture, preprocessing, tensors }: ClassifierDescription): Classifier {
+export function createBackbone(
+  device: Device,
+  { architecture, preprocessing, tensors }: ClassifierDescription,
+): Classifier {
   if (architecture.name !== "mobilenetV2")
     throw new WeightsError(`expected weights of MobileNetV2, found ${architecture.name}; choose another file`);
   return createClassifier(device, {

@@ -16,6 +16,7 @@ const commands: Registry = {
   train: () => import("./commands/train.ts"),
   evaluate: () => import("./commands/evaluate.ts"),
   practical: () => import("./commands/practical.ts"),
+  backbone: () => import("./commands/backbone.ts"),
   weights: () => import("./commands/weights.ts"),
   data: () => import("./commands/data.ts"),
   doctor: () => import("./commands/doctor.ts"),

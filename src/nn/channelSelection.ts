@@ -57,7 +57,8 @@ export function narrowMobileNetV2(
     if (!tensor) throw new WeightsError(`expected ${name} among the weights, found none; give those of MobileNetV2`);
     return tensor;
   };
-  const keep = (name: string, axes: readonly (Channels | null)[]) => narrowed.set(name, selectChannels(find(name), axes));
+  const keep = (name: string, axes: readonly (Channels | null)[]) =>
+    narrowed.set(name, selectChannels(find(name), axes));
   const keepBatchNorm = (name: string, channels: Channels | null): void => {
     for (const variable of ["gamma", "beta", "moving_mean", "moving_variance"]) keep(`${name}/${variable}`, [channels]);
   };

@@ -5,8 +5,8 @@ import { sum } from "../engine/ops/reduce.ts";
 import { input } from "../engine/ops/sources.ts";
 import { scale, square } from "../engine/ops/unary.ts";
 import { BATCH } from "../engine/types.ts";
-import type { Classifier, Pixels, PixelType } from "./classifier.ts";
-import { type LabelledPixelSource } from "./features.ts";
+import type { Classifier, Pixels } from "./classifier.ts";
+import type { LabelledPixelSource } from "./features.ts";
 import { type BatchNormRule, kerasBatchNorm } from "./layers.ts";
 import { lossAndAccuracy } from "./metrics.ts";
 import { mobileNetV2 } from "./mobilenetV2.ts";
@@ -60,16 +60,28 @@ export function totalVariance(targets: Float32Array, channels: number): number {
 export const featurePenalty = (pooled: Tensor, weight: number, variance: number): Tensor =>
   scale(sum(square(subtract(pooled, input("targets", [BATCH, pooled.shape[1]]))), [1]), weight / variance);
 
-function studentNetwork(student: Classifier, dtype: PixelType, weight: number, variance: number): TrainableNetwork {
+/**
+ * The student on raw pixels, its loss and its batch normalisation in batch mode.
+ * @throws WeightsError for a student without a head; ShapeError when there is not one row of targets for each image.
+ */
+function studentNetwork(
+  student: Classifier,
+  { train, targets }: DistillationData,
+  weight: number,
+): TrainableNetwork & { readonly channels: number } {
   const { architecture } = student;
   if (architecture.name !== "mobilenetV2" || architecture.classes === null)
-    throw new WeightsError(
-      `expected a MobileNetV2 with a head as the student, found ${architecture.name} without; give it classes`,
-    );
+    throw new WeightsError("expected a MobileNetV2 with a head as the student, found another; give it `classes`");
   const { width, classes } = architecture;
-  const x = student.preprocess(student.pixelInput(dtype));
+  const x = student.preprocess(student.pixelInput(train.dtype));
   const { logits, pooled, trainable, statistics } = mobileNetV2(x, { width, classes, batchNorm: studentBatchNorm });
-  return { logits: logits as Tensor, penalty: featurePenalty(pooled, weight, variance), trainable, statistics };
+  const channels = pooled.shape[1];
+  if (targets.length !== train.count * channels)
+    throw new ShapeError(
+      `expected ${train.count} × ${channels} targets, found ${targets.length} values; give a row for each image`,
+    );
+  const penalty = featurePenalty(pooled, weight, totalVariance(targets, channels));
+  return { logits: logits as Tensor, penalty, trainable, statistics, channels };
 }
 
 const gatherRows = (rows: Float32Array, channels: number, indices: Uint32Array): Float32Array => {
@@ -93,12 +105,10 @@ export async function distil(
   options: DistillationOptions = {},
 ): Promise<TrainingOutcome> {
   const { batch = 32, optimiser = adam(), featureWeight = 4, keep } = options;
-  const channels = targets.length / train.count;
-  const classes = student.classes ?? 0;
+  const network = studentNetwork(student, { train, targets, validation }, featureWeight);
+  const { channels } = network;
+  const classes = student.classes as number;
   checkTraining(train.labels, classes, options);
-  const network = studentNetwork(student, train.dtype ?? "f32", featureWeight, totalVariance(targets, channels));
-  if (network.penalty?.type.shape.length !== 1 || !Number.isInteger(channels))
-    throw new ShapeError(`expected one row of targets for each of ${train.count} images, found ${targets.length} values`);
   const { device, parameters } = student;
   const shapes = [...network.trainable].map(([name, { shape }]) => [name, shape] as const);
   resetMoments(parameters, optimiser, shapes);

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type LabelledImages } from "../../data/datasets.ts";
+import type { LabelledImages } from "../../data/datasets.ts";
 import { openPetals } from "../../data/loadersPetals.ts";
 import { petalSpecies } from "../../data/petals.ts";
 import type { Device } from "../../engine/device.ts";
@@ -11,13 +11,7 @@ import { loadPart, type Part, pixelSource, splitDataset } from "../dataset.ts";
 import { createBackbone } from "../headOnBackbone.ts";
 import { readClassifier } from "../model.ts";
 import type { Terminal } from "../terminal.ts";
-import {
-  BACKBONE_PETALS_SEED,
-  HELD_OUT_SPECIES,
-  PETALS_PER_SPECIES,
-  type SourceName,
-  sourceSizes,
-} from "./recipe.ts";
+import { BACKBONE_PETALS_SEED, HELD_OUT_SPECIES, PETALS_PER_SPECIES, type SourceName, sourceSizes } from "./recipe.ts";
 
 export interface MaterialPaths {
   /** Photographs in class folders, and the JSON that says which of them train. */
@@ -122,7 +116,9 @@ export async function teacherFeatures(
     const images = await load(part, source.name, size, terminal);
     const classifier = createBackbone(device, await readClassifier({ weights: teacher, size }));
     const progress = terminal.progress(`teacher sees ${source.name} at ${size} px`, images.labels.length);
-    const features = await computeFeatures(classifier, pixelSource(images), { onProgress: (done) => progress.update(done) });
+    const features = await computeFeatures(classifier, pixelSource(images), {
+      onProgress: (done) => progress.update(done),
+    });
     progress.finish();
     await classifier.dispose();
     await mkdir(cache, { recursive: true });

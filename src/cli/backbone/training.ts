@@ -13,8 +13,8 @@ import { cosineSchedule, type Schedule } from "../../nn/optimisers.ts";
 import { readClassifier, withoutHead } from "../model.ts";
 import type { Terminal } from "../terminal.ts";
 import { centreCrops, randomCrops } from "./crops.ts";
-import { loadJoined, openSources, type MaterialPaths, type Source, teacherFeatures } from "./material.ts";
-import { BACKBONE_BATCH, BACKBONE_WIDTH, type Phase, phases } from "./recipe.ts";
+import { loadJoined, type MaterialPaths, openSources, type Source, teacherFeatures } from "./material.ts";
+import { BACKBONE_BATCH, BACKBONE_SIZE, BACKBONE_WIDTH, type Phase, phases } from "./recipe.ts";
 
 export interface BackboneSettings extends MaterialPaths {
   readonly teacher: string;
@@ -59,8 +59,15 @@ export async function trainBackbone(
   for (const [index, phase] of phases.entries()) {
     const classifier = createClassifier(device, atSize(student, phase.size));
     const save = async (): Promise<void> =>
-      saveBackbone(settings.out, withoutHead(await classifier.tensors()), classifier.preprocessing);
-    const history = await trainPhase(classifier, { sources, targets, phase, seed: settings.seed + index, save }, terminal);
+      saveBackbone(settings.out, withoutHead(await classifier.tensors()), {
+        preprocessing: classifier.preprocessing,
+        inputSize: BACKBONE_SIZE,
+      });
+    const history = await trainPhase(
+      classifier,
+      { sources, targets, phase, seed: settings.seed + index, save },
+      terminal,
+    );
     student = { ...student, tensors: await classifier.tensors() };
     await classifier.dispose();
     done.push({ ...phase, history });
@@ -126,9 +133,14 @@ async function trainPhase(
       seed,
       keep: save,
       onProgress: ({ epoch, done, total, loss, accuracy }) =>
-        bar.update((epoch - 1) * total + done, `epoch ${epoch}/${epochs}, loss ${loss.toFixed(3)}, accuracy ${accuracy.toFixed(3)}`),
+        bar.update(
+          (epoch - 1) * total + done,
+          `epoch ${epoch}/${epochs}, loss ${loss.toFixed(3)}, accuracy ${accuracy.toFixed(3)}`,
+        ),
       onEpoch: ({ epoch, loss, accuracy, valAccuracy }) =>
-        terminal.line(`${size} px, epoch ${epoch}: loss ${loss.toFixed(4)}, accuracy ${accuracy.toFixed(4)}, watched ${valAccuracy.toFixed(4)}`),
+        terminal.line(
+          `${size} px, epoch ${epoch}: loss ${loss.toFixed(4)}, accuracy ${accuracy.toFixed(4)}, watched ${valAccuracy.toFixed(4)}`,
+        ),
     },
   );
   bar.finish();

@@ -10,7 +10,7 @@ import { type CommandContext, defineCommand } from "../command.ts";
 import { dataOptions, loadTrainingParts, type TrainingParts, trainingParts, VALIDATION_SHARE } from "../dataset.ts";
 import { withDevice } from "../device.ts";
 import { type HeadSettings, type Photographs, trainHeadOnBackbone, withTrainedHead } from "../headOnBackbone.ts";
-import { readClassifier } from "../model.ts";
+import { backboneOption, readClassifier } from "../model.ts";
 
 interface Settings extends HeadSettings {
   readonly out: string;
@@ -19,15 +19,15 @@ interface Settings extends HeadSettings {
 export const command = defineCommand({
   name: "train",
   summary: "train a classification head on a data set or photographs in class folders",
-  usage: "--data NAME|DIR|FILE [--root DIR] [--val DIR | --split FILE] --weights FILE --out DIR [options]",
+  usage: "--data NAME|DIR|FILE [--root DIR] [--val DIR | --split FILE] [--weights FILE] --out DIR [options]",
   positionals: [],
   options: {
     ...dataOptions,
     data: { ...dataOptions.data, required: true },
     val: { type: "path", exists: "folder", placeholder: "DIR", help: "validation photographs, the same classes" },
     split: { type: "path", exists: "file", placeholder: "FILE", help: "JSON that lists the files of each part" },
-    weights: { type: "path", exists: "file", required: true, placeholder: "FILE", help: "MobileNetV2's weights" },
-    size: { type: "integer", min: 32, max: 1024, default: 224, help: "edge of the input in pixels" },
+    weights: backboneOption,
+    size: { type: "integer", min: 32, max: 1024, help: "edge of the input in pixels, else what the weights are for" },
     epochs: { type: "integer", min: 1, default: 10, help: "passes over the training photographs" },
     batch: { type: "integer", min: 1, default: 32, help: "photographs a step" },
     lr: { type: "number", min: 0, default: 1e-3, help: "learning rate of Adam" },
@@ -56,7 +56,8 @@ export const command = defineCommand({
     const description = await readClassifier({ weights, size, resize: resize as "tf" | "aspect" });
     const parts = await trainingParts(args);
     await makeFolder(out);
-    const target = { inputSize: [size, size] as const, resize: resize as "tf" | "aspect", strict, cache, cacheLimit };
+    const { inputSize } = description.architecture;
+    const target = { inputSize, resize: resize as "tf" | "aspect", strict, cache, cacheLimit };
     const { broken, ...photographs } = await loadTrainingParts(parts, target, context.terminal);
     return withDevice(async (device, adapter) => {
       const head = await trainHeadOnBackbone(device, description, photographs, settings, context.terminal);
