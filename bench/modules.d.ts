@@ -2,4 +2,3 @@
 declare module "@tensorflow/tfjs-core";
 declare module "@tensorflow/tfjs-core/dist/register_all_gradients";
 declare module "@tensorflow/tfjs-backend-webgpu";
-declare module "playwright-core";

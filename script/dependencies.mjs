@@ -10,9 +10,11 @@ const mayImport = {
   data: ["engine"],
   report: ["engine", "nn", "xai", "data"],
   cli: ["engine", "nn", "xai", "data", "report"],
-  demo: ["engine", "nn", "xai", "data", "index"],
-  index: ["engine", "nn", "xai", "data"],
-  node: ["engine", "nn", "xai", "data", "index"],
+  interop: ["shaders", "engine", "xai", "data"],
+  embed: ["engine", "nn", "xai", "data", "interop"],
+  demo: ["engine", "nn", "xai", "data", "interop", "embed", "index"],
+  index: ["engine", "nn", "xai", "data", "interop", "embed"],
+  node: ["engine", "nn", "xai", "data", "interop", "embed", "index"],
 };
 
 /** Files that may use node:* and npm packages. */
@@ -24,7 +26,7 @@ const isNodeFile = (path) =>
 /** Files that may name the types of WebGPU; all others speak of graphs, plans and tensors. */
 const mayNameGpuTypes = (path) =>
   /^src\/engine\/(plan\/|device|parameters|execute|readback|profile|pipeline|\w+\.node\.ts$)/.test(path) ||
-  path.startsWith("demo/");
+  /^(demo|src\/interop)\//.test(path);
 
 function areaOf(path) {
   const match = /^(?:src\/)?(\w+)(?:\/|\.ts$)/.exec(path);

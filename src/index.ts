@@ -6,6 +6,14 @@ export { Augmentation } from "./data/augment/augmentation.ts";
 export { Augmenter } from "./data/augment/augmenter.ts";
 export { invertHeatmap } from "./data/augment/heatmap.ts";
 export { builtInPolicies, PolicyBuilder, parsePolicy, policyToJson } from "./data/augment/policy.ts";
+export {
+  type ClassScore,
+  type ExplainOptions,
+  ImageClassifier,
+  type ImageExplanation,
+  type ImageSource,
+  type LoadOptions,
+} from "./embed/imageClassifier.ts";
 export { gradients } from "./engine/autodiff.ts";
 export { type CompileOptions, compile } from "./engine/compile.ts";
 export { Device } from "./engine/device.ts";
@@ -32,12 +40,16 @@ export { exp, relu, relu6, scale, square } from "./engine/ops/unary.ts";
 export { accumulateUpdate, adamUpdate, assignUpdate, runningAverageUpdate, sgdUpdate } from "./engine/ops/updates.ts";
 export { ParameterStore } from "./engine/parameters.ts";
 export type { Plan, RunInputs, RunOutputs } from "./engine/plan/plan.ts";
+export { uniform } from "./engine/random.ts";
 export { BATCH, type DType, type Shape, type TensorType } from "./engine/types.ts";
-export { Classifier, type ClassifierDescription, createClassifier } from "./nn/classifier.ts";
+export { FrameReader } from "./interop/frameReader.ts";
+export { OverlayPainter } from "./interop/overlayPainter.ts";
+export { Classifier, type ClassifierDescription, createClassifier, weightShapesOf } from "./nn/classifier.ts";
 export { inspectWeights } from "./nn/formats/inspect.ts";
 export { parseModel, serializeModel } from "./nn/formats/model.ts";
 export { parseSafetensors, serializeSafetensors } from "./nn/formats/safetensors.ts";
 export { trainHead } from "./nn/headTraining.ts";
+export { initialise } from "./nn/initialise.ts";
 export { evaluateLogits } from "./nn/metrics.ts";
 export { mobileNetV2 } from "./nn/mobilenetV2.ts";
 export { trainNetwork } from "./nn/networkTraining.ts";

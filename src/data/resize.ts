@@ -6,7 +6,7 @@ export type ResizeMode = "tf" | "aspect";
 export const RESIZE_MODES: readonly ResizeMode[] = ["tf", "aspect"];
 
 /** ImageNet's evaluation scales to 256 and crops 224: the same ratio serves every size. */
-const CROP_RATIO = 256 / 224;
+export const CROP_RATIO = 256 / 224;
 
 /** Weights are integers of this many fractional bits, so that sums of bytes are exact and fit an int32. */
 const WEIGHT_BITS = 22;

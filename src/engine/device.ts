@@ -25,6 +25,8 @@ export interface PipelineRequest {
  */
 export class Device {
   readonly traits: AdapterTraits;
+  /** Resolves when the device is lost, with why: `destroyed` by the host, or `unknown`. What ran on it fails with DeviceLostError. */
+  readonly lost: Promise<{ readonly reason: string; readonly message: string }>;
   /** Bytes of all buffers that are alive. */
   liveBytes = 0;
   liveBuffers = 0;
@@ -50,8 +52,9 @@ export class Device {
       event.preventDefault();
       this.#reported.push((event as GPUUncapturedErrorEvent).error);
     });
-    gpu.lost.then((info) => {
+    this.lost = gpu.lost.then((info) => {
       this.#lost = info;
+      return { reason: info.reason, message: info.message };
     });
   }
 

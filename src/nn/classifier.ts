@@ -6,7 +6,7 @@ import { normalise } from "../engine/ops/cast.ts";
 import { softmax } from "../engine/ops/softmax.ts";
 import { input } from "../engine/ops/sources.ts";
 import { ParameterStore } from "../engine/parameters.ts";
-import type { Plan } from "../engine/plan/plan.ts";
+import type { DeviceValue, Plan } from "../engine/plan/plan.ts";
 import { BATCH, type Shape } from "../engine/types.ts";
 import { checkPreprocessing, checkWeights, KERAS_MOBILENET_V2_PREPROCESSING } from "./formats/inspect.ts";
 import type { Architecture, ModelManifest, Preprocessing, Splits } from "./formats/manifest.ts";
@@ -45,7 +45,7 @@ export interface Explainable {
 export type Pixels = Uint8Array | Float32Array;
 export type PixelType = "u8" | "f32";
 
-const pixelTypeOf = (pixels: Pixels): PixelType => (pixels instanceof Uint8Array ? "u8" : "f32");
+const pixelTypeOf = (pixels: Pixels | DeviceValue): PixelType => (pixels instanceof Uint8Array ? "u8" : "f32");
 
 export interface Predictions {
   /** [N, classes], row-major. */
@@ -113,10 +113,11 @@ export class Classifier implements Explainable {
 
   /**
    * Logits and probabilities of images.
-   * @param pixels [N, H, W, 3], bytes or floats of 0 to 255, at the model's input size; N is free.
+   * @param pixels [N, H, W, 3], bytes or floats of 0 to 255 (floats where they lie on the device), at the model's input size; N is
+   * free.
    * @throws WeightsError without a head; ShapeError when the pixels are not whole images; what the GPU reports.
    */
-  async predict(pixels: Pixels): Promise<Predictions> {
+  async predict(pixels: Pixels | DeviceValue): Promise<Predictions> {
     const { classes } = this;
     if (classes === null)
       throw new WeightsError("expected weights with a classification head, found none; train a head first");

@@ -1,24 +1,26 @@
 import type { Device } from "../device.ts";
 import { mebibytes } from "../device.ts";
-import { GraphError, LimitError, ShapeError } from "../errors.ts";
+import { GraphError, LimitError } from "../errors.ts";
 import { describe, type Graph, type Node, type Tensor } from "../graph.ts";
 import { type ParameterStore, padded } from "../parameters.ts";
-import {
-  byteSizeOf,
-  formatType,
-  hasBatch,
-  sizeOf,
-  type TensorType,
-  type TypedArray,
-  typeAtBatch,
-  typedArray,
-} from "../types.ts";
-import { type BufferRange, Buffers } from "./buffers.ts";
+import { byteSizeOf, formatType, hasBatch, sizeOf, type TensorType, typeAtBatch, typedArray } from "../types.ts";
+import { type BufferRange, Buffers, type Readback } from "./buffers.ts";
 import { Encoding, type Step, submissionBudget, workOf } from "./encoding.ts";
 import { explainPlan } from "./explain.ts";
+import {
+  areOnHost,
+  batchOfInput,
+  type DeviceInputs,
+  type DeviceReader,
+  isOnDevice,
+  type RunInputs,
+  type RunOutputs,
+} from "./inputs.ts";
 import { couplesBatch, fittingBatch, type Layout, layOut } from "./layout.ts";
 import { type NodeTime, profileSteps } from "./profile.ts";
 import { type Schedule, schedule } from "./schedule.ts";
+
+export type { DeviceInputs, DeviceReader, DeviceValue, RunInputs, RunOutputs } from "./inputs.ts";
 
 export interface PlanOptions {
   readonly maxBatch: number;
@@ -32,9 +34,6 @@ export interface PlanOptions {
 
 /** More than a row of invocations of any kernel can overshoot by. */
 const guardBytes = 1024;
-
-export type RunInputs = Readonly<Record<string, TypedArray>>;
-export type RunOutputs = Record<string, TypedArray>;
 
 /**
  * A compiled graph: its buffers, bind groups and pipelines. `run` writes the inputs, encodes one pass, submits once (more
@@ -97,36 +96,85 @@ export class Plan {
   }
 
   /**
-   * Runs the plan. Inputs by name as typed arrays in row-major order; the batch follows from their length. Returns the
-   * outputs and fetched nodes by name. Runs of one plan follow each other in the order of the calls.
+   * Runs the plan. Inputs by name as typed arrays in row-major order, or as values on the device; the batch follows from their
+   * length. Returns the outputs and fetched nodes by name. Runs of one plan follow each other in the order of the calls.
    */
-  run(inputs: RunInputs = {}): Promise<RunOutputs> {
-    const next = this.#queue.then(() => this.#run(inputs));
+  run(inputs: DeviceInputs = {}): Promise<RunOutputs> {
+    return this.#enqueue(() => this.#run(inputs));
+  }
+
+  /**
+   * Runs the plan without bringing a number to the host: inputs may be buffers of the device, and `read` encodes what uses the
+   * outputs' buffers. Resolves when the work is submitted, not when it is done.
+   * @throws LimitError for a batch above `chunk`, which only `run` can cut; GraphError, ShapeError as `run`.
+   */
+  runOnDevice(inputs: DeviceInputs, read: DeviceReader): Promise<void> {
+    return this.#enqueue(async () => {
+      const batch = this.#batchOf(inputs);
+      if (batch > this.chunk) throw this.#tooLarge(batch);
+      await this.#submit(inputs, batch, (encoder) => {
+        const ranges = Object.entries(this.graph.outputs).map(([name, tensor]) => [name, this.#range(tensor, batch)]);
+        read(encoder, Object.fromEntries(ranges));
+      });
+    });
+  }
+
+  #enqueue<T>(work: () => Promise<T>): Promise<T> {
+    const next = this.#queue.then(async () => {
+      if (this.#disposed) throw new GraphError("this plan is disposed; compile the graph again");
+      try {
+        return await work();
+      } catch (error) {
+        // What the failed run wrote is unknown: the next one writes its uniforms and derived weights again.
+        this.#uniformBatch = -1;
+        this.#prologueVersions = null;
+        throw error;
+      }
+    });
     this.#queue = next.catch(() => undefined);
     return next;
   }
 
-  async #run(inputs: RunInputs): Promise<RunOutputs> {
-    if (this.#disposed) throw new GraphError("this plan is disposed; compile the graph again");
+  async #run(inputs: DeviceInputs): Promise<RunOutputs> {
     const batch = this.#batchOf(inputs);
-    try {
-      if (batch <= this.chunk) return await this.#runChunk(inputs, batch);
-      this.#refuseCutting(batch);
-      const parts: RunOutputs[] = [];
-      for (let start = 0; start < batch; start += this.chunk) {
-        const count = Math.min(this.chunk, batch - start);
-        parts.push(await this.#runChunk(this.#slice(inputs, start, count), count));
-      }
-      return this.#join(parts);
-    } catch (error) {
-      // What the failed run wrote is unknown: the next one writes its uniforms and derived weights again.
-      this.#uniformBatch = -1;
-      this.#prologueVersions = null;
-      throw error;
+    if (batch <= this.chunk) return this.#runChunk(inputs, batch);
+    if (!areOnHost(inputs)) throw this.#tooLarge(batch);
+    this.#refuseCutting(batch);
+    const parts: RunOutputs[] = [];
+    for (let start = 0; start < batch; start += this.chunk) {
+      const count = Math.min(this.chunk, batch - start);
+      parts.push(await this.#runChunk(this.#slice(inputs, start, count), count));
     }
+    return this.#join(parts);
   }
 
-  async #runChunk(inputs: RunInputs, batch: number): Promise<RunOutputs> {
+  #tooLarge(batch: number): LimitError {
+    return new LimitError(
+      `a batch of ${batch} exceeds this plan's ${this.chunk}, and values on the device are not cut; use a smaller batch`,
+    );
+  }
+
+  async #runChunk(inputs: DeviceInputs, batch: number): Promise<RunOutputs> {
+    const ranges = Object.values(this.graph.outputs).map((tensor) => this.#range(tensor, batch));
+    let readback: Readback;
+    return this.#submit(
+      inputs,
+      batch,
+      (encoder) => {
+        readback = this.#buffers.stage(ranges);
+        readback.copy(encoder);
+      },
+      async () => this.#unpack(await readback.read(), batch),
+    );
+  }
+
+  /** Writes the inputs and submits everything; `finish` adds to the last command buffer, `result` is awaited after it. */
+  async #submit<T>(
+    inputs: DeviceInputs,
+    batch: number,
+    finish: (encoder: GPUCommandEncoder) => void,
+    result?: () => Promise<T>,
+  ): Promise<T> {
     // Error scopes see what is called before the first wait, so everything that is encoded must come before it.
     const encoding = await this.device.guarded(() => this.#encoding(batch));
     return this.device.guarded(async () => {
@@ -139,15 +187,11 @@ export class Plan {
       const versions = this.#versions();
       const withPrologue = versions !== this.#prologueVersions;
       this.#prologueVersions = versions;
-      const readback = this.#buffers.stage(
-        Object.values(this.graph.outputs).map((tensor) => this.#range(tensor, batch)),
-      );
-      encoding.submit(this.device, withPrologue, (encoder) => readback.copy(encoder));
+      encoding.submit(this.device, withPrologue, finish);
       for (const node of this.graph.updates ?? [])
         for (const index of node.op.traits.updates ?? [])
           this.parameters.touch(node.inputs[index].node.attributes.name);
-      const bytes = await readback.read();
-      return this.#unpack(bytes, batch);
+      return result?.() as Promise<T>;
     });
   }
 
@@ -242,7 +286,7 @@ export class Plan {
   }
 
   /** The batch that the lengths of all given inputs agree on, also of those that the passes found no use for. */
-  #batchOf(inputs: RunInputs): number {
+  #batchOf(inputs: DeviceInputs): number {
     const declared = this.options.inputs;
     const unknown = Object.keys(inputs).find((name) => !declared.has(name));
     if (unknown !== undefined)
@@ -279,12 +323,20 @@ export class Plan {
     );
   }
 
-  #writeInputs(inputs: RunInputs, batch: number): void {
+  #writeInputs(inputs: DeviceInputs, batch: number): void {
+    let copies: GPUCommandEncoder | null = null;
     for (const node of this.#inputNodes) {
       const { buffer, offset, size } = this.#range(node.outputs[0], batch);
-      const data = padded(inputs[node.attributes.name]);
+      const value = inputs[node.attributes.name];
+      if (isOnDevice(value)) {
+        copies ??= this.device.gpu.createCommandEncoder();
+        copies.copyBufferToBuffer(value.buffer, 0, buffer, offset, size);
+        continue;
+      }
+      const data = padded(value);
       if (data.length > 0) this.device.queue.writeBuffer(buffer, offset, data, 0, Math.min(size, data.length));
     }
+    if (copies) this.device.queue.submit([copies.finish()]);
   }
 
   #unpack(bytes: ArrayBuffer, batch: number): RunOutputs {
@@ -323,23 +375,3 @@ export class Plan {
 }
 
 const giga = (operations: number): string => `${(operations / 1e9).toFixed(1)} GFLOP`;
-
-/** The batch that an input's length says, checked against what is known; an input without elements says nothing. */
-function batchOfInput(name: string, type: TensorType, data: TypedArray, known: number | undefined): number | undefined {
-  if (!(data instanceof (typedArray(type.dtype, 0).constructor as typeof Float32Array)))
-    throw new ShapeError(`input "${name}" is ${formatType(type)}; a ${data.constructor.name} was given`);
-  const isBatched = hasBatch(type.shape);
-  const perSample = sizeOf(isBatched ? type.shape.slice(1) : type.shape);
-  const count = perSample === 0 ? 1 : data.length / perSample;
-  const fits =
-    perSample === 0
-      ? data.length === 0
-      : isBatched
-        ? Number.isInteger(count) && (known === undefined || known === count)
-        : count === 1;
-  if (!fits)
-    throw new ShapeError(
-      `input "${name}" is ${formatType(type)}; ${data.length} values do not fit${known === undefined ? "" : ` a batch of ${known}`}`,
-    );
-  return isBatched && perSample > 0 ? count : known;
-}
