@@ -15,6 +15,7 @@ export { readFitted, readImage } from "./data/decode.node.ts";
 export { loadDataset } from "./data/folders.node.ts";
 export { encodePng } from "./data/png.node.ts";
 export * from "./index.ts";
+export { embeddedWeights } from "./nn/formats/embedded.node.ts";
 export { convertWeights, loadModel, loadWeights, saveModel, weightsInfo } from "./nn/formats/files.node.ts";
 
 /**
