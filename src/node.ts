@@ -22,6 +22,7 @@ export { loadTuning, saveTuning, tuningFile } from "./engine/tuningCache.node.ts
 export * from "./index.ts";
 export type { OpenFile, WritableFile } from "./nn/formats/atomicFile.node.ts";
 export { readCheckpoint, writeCheckpoint } from "./nn/formats/checkpoint.node.ts";
+export { embeddedWeights } from "./nn/formats/embedded.node.ts";
 export type { ConvertOptions, WeightsInfo } from "./nn/formats/files.node.ts";
 export { convertWeights, loadModel, loadWeights, saveModel, weightsInfo } from "./nn/formats/files.node.ts";
 

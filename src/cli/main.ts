@@ -18,6 +18,7 @@ const commands: Registry = {
   robustness: () => import("./commands/robustness.ts"),
   compare: () => import("./commands/compare.ts"),
   practical: () => import("./commands/practical.ts"),
+  backbone: () => import("./commands/backbone.ts"),
   weights: () => import("./commands/weights.ts"),
   data: () => import("./commands/data.ts"),
   introspect: () => import("./commands/introspect.ts"),

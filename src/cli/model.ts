@@ -2,20 +2,34 @@
 import type { Device } from "../engine/device.ts";
 import { UsageError, WeightsError } from "../engine/errors.ts";
 import { type Classifier, type ClassifierDescription, createClassifier } from "../nn/classifier.ts";
+import { EMBEDDED, embeddedWeights } from "../nn/formats/embedded.node.ts";
 import { loadModel, loadWeights } from "../nn/formats/files.node.ts";
 import { inspectWeights } from "../nn/formats/inspect.ts";
 import type { Preprocessing } from "../nn/formats/manifest.ts";
 import type { WeightTensor } from "../nn/formats/weightSet.ts";
+import type { OptionSpec } from "./options.ts";
+
+export { EMBEDDED };
+
+/** How commands that train on a backbone name it; without the option they take the package's own. */
+export const backboneOption = {
+  type: "path",
+  exists: "file",
+  word: EMBEDDED,
+  default: EMBEDDED,
+  placeholder: "FILE",
+  help: "MobileNetV2's weights, else the small backbone of the package",
+} as const satisfies OptionSpec;
 
 /** The edge in pixels of the images that Keras' published weights were trained on. */
 const DEFAULT_SIZE = 224;
 
 export interface ModelSource {
-  /** A Keras `.h5`, `.keras` or safetensors file, with a head or without. */
+  /** A Keras `.h5`, `.keras` or safetensors file, with a head or without; `embedded` is the backbone of the package. */
   readonly weights?: string;
   /** A folder written by `train`. */
   readonly model?: string;
-  /** Edge of the input in pixels; by default the model's own, 224 for weights. */
+  /** Edge of the input in pixels; by default the model's own, or what the weights state, else 224. */
   readonly size?: number;
   /** How photographs are brought to that size; by default as the model says. */
   readonly resize?: Preprocessing["resize"];
@@ -43,19 +57,29 @@ export async function loadClassifier(device: Device, source: ModelSource): Promi
   return createClassifier(device, await readClassifier(source));
 }
 
-async function readWeights(path: string, { size = DEFAULT_SIZE, resize }: ModelSource): Promise<ClassifierDescription> {
+async function readWeights(weights: string, { size, resize }: ModelSource): Promise<ClassifierDescription> {
+  const path = weights === EMBEDDED ? embeddedWeights() : weights;
   const set = await loadWeights(path);
+  const edge = size ?? statedSize(set.metadata.inputSize, path);
   const { width, classes, preprocessing } = inspectWeights(set);
   if (width === null)
     throw new WeightsError(
       `${path}: expected weights of MobileNetV2, found those of another network; see \`tepal weights info\`, or give a model with --model`,
     );
   return {
-    architecture: { name: "mobilenetV2", width, inputSize: [size, size], classes, head: "gap-dense" },
+    architecture: { name: "mobilenetV2", width, inputSize: [edge, edge], classes, head: "gap-dense" },
     preprocessing: preprocessing && { ...preprocessing, resize: resize ?? preprocessing.resize },
     classNames: null,
     tensors: set.tensors,
   };
+}
+
+/** The edge that a safetensors file states as the one that its weights were trained for. */
+function statedSize(stated: string | undefined, path: string): number {
+  const size = stated === undefined ? DEFAULT_SIZE : Number(stated);
+  if (!(Number.isInteger(size) && size >= 32 && size <= 1024))
+    throw new WeightsError(`${path}: expected an inputSize of 32 to 1024, found "${stated}"; give --size`);
+  return size;
 }
 
 async function readModel(folder: string, { size, resize }: ModelSource): Promise<ClassifierDescription> {

@@ -16,7 +16,13 @@ interface Common {
 export type OptionSpec =
   | (Common & { readonly type: "boolean" })
   | (Common & { readonly type: "string"; readonly default?: string })
-  | (Common & { readonly type: "path"; readonly default?: string; readonly exists?: "file" | "folder" | "any" })
+  | (Common & {
+      readonly type: "path";
+      readonly default?: string;
+      readonly exists?: "file" | "folder" | "any";
+      /** Stands for something that is no path, and is not looked up. */
+      readonly word?: string;
+    })
   | (Common & {
       readonly type: "integer" | "number";
       readonly default?: number;
@@ -103,7 +109,7 @@ function convert(label: string, text: string, spec: OptionSpec): string | number
     }
     case "path":
       if (text === "") throw new UsageError(`${label} expects a path, found an empty one`);
-      if (spec.exists) checkPath(label, text, spec.exists);
+      if (spec.exists && text !== spec.word) checkPath(label, text, spec.exists);
       return text;
     case "string":
     case "boolean":

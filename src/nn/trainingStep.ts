@@ -23,6 +23,8 @@ import { type Optimiser, optimiserFeeds, optimiserInputs, optimiserUpdates } fro
 export interface TrainableNetwork {
   /** Scores before softmax [N, classes]. */
   readonly logits: Tensor;
+  /** What is added to each sample's cross-entropy [N]. */
+  readonly penalty?: Tensor;
   /** The parameters to change, by name. */
   readonly trainable: ReadonlyMap<string, Tensor>;
   /** Soft labels [N, classes] made of the input `labels`, in whose place they stand. */
@@ -110,8 +112,9 @@ export function trainingGraph(
   { labelSmoothing = 0, l2 = 0, clipNorm }: StepOptions = {},
   part: StepPart = "step",
 ): TrainingGraph {
-  const { logits, targets, trainable, statistics = [] } = network;
-  const losses = crossEntropies(network, labelSmoothing);
+  const { logits, penalty, targets, trainable, statistics = [] } = network;
+  const entropies = crossEntropies(network, labelSmoothing);
+  const losses = penalty ? add(entropies, penalty) : entropies;
   const loss = lossOf(losses, part);
   const names = [...trainable.keys()];
   const collected = names.map((name) => parameter(accumulatorOf(name), (trainable.get(name) as Tensor).shape));
@@ -139,7 +142,7 @@ export function trainingGraph(
 }
 
 export interface StepResult {
-  /** Cross-entropy of each sample before the update, in nats. */
+  /** Loss of each sample before the update: its cross-entropy in nats, and the network's penalty where it has one. */
   readonly losses: Float32Array;
   /** [N, classes], before the update. */
   readonly logits: Float32Array;

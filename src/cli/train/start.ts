@@ -8,11 +8,17 @@ import type { WeightTensor } from "../../nn/formats/weightSet.ts";
 import { initialise } from "../../nn/initialise.ts";
 import { mobileNetV2Widths } from "../../nn/mobilenetV2Table.ts";
 import { smallCnnChannels } from "../../nn/smallCnn.ts";
-import { readClassifier, withoutHead } from "../model.ts";
+import { EMBEDDED, readClassifier, withoutHead } from "../model.ts";
 import type { Arguments, OptionSpec } from "../options.ts";
 
 export const startOptions = {
-  weights: { type: "path", exists: "file", placeholder: "FILE", help: "MobileNetV2's weights, under a new head" },
+  weights: {
+    type: "path",
+    exists: "file",
+    word: EMBEDDED,
+    placeholder: "FILE",
+    help: "MobileNetV2's weights, under a new head; without a start, the small backbone of the package",
+  },
   model: {
     type: "path",
     exists: "folder",
@@ -110,9 +116,10 @@ export async function startingClassifier(
   classNames: readonly string[],
   seed: number,
 ): Promise<ClassifierDescription> {
-  const { weights, model, network, size, preprocessing } = args;
-  if ([weights, model, network].filter((choice) => choice !== undefined).length !== 1)
-    throw new UsageError("expected one of --weights FILE, --model DIR and --network NAME; choose what to start from");
+  const { model, network, size, preprocessing } = args;
+  if ([args.weights, model, network].filter((choice) => choice !== undefined).length > 1)
+    throw new UsageError("expected one of --weights FILE, --model DIR and --network NAME, found several; keep one");
+  const weights = args.weights ?? (model === undefined && network === undefined ? EMBEDDED : undefined);
   const start = isPretrained(args)
     ? await pretrained(
         args,

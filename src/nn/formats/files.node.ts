@@ -166,6 +166,27 @@ export async function convertWeights(
 }
 
 /**
+ * Writes weights without a head as float16 safetensors that state architecture, preprocessing and the edge of the images in
+ * pixels, as a whole: a reader sees the old file or the new.
+ * @throws FileError where the file cannot be written; WeightsError where a value does not fit float16.
+ */
+export async function saveBackbone(
+  output: string,
+  tensors: ReadonlyMap<string, WeightTensor>,
+  { preprocessing, inputSize }: { readonly preprocessing: Preprocessing; readonly inputSize: number },
+): Promise<void> {
+  const { architecture, width } = inspectWeights({ tensors: new Map(tensors), source: "safetensors", metadata: {} });
+  const metadata = {
+    format: "tepal-weights",
+    architecture,
+    width: String(width),
+    inputSize: String(inputSize),
+    preprocessing: JSON.stringify(preprocessing),
+  };
+  await writeAtomically(output, serializeSafetensors(asFloat16Tensors(tensors), metadata));
+}
+
+/**
  * Describes a weight file: its hash, format, network, preprocessing and tensors. Tensors of Keras files are
  * listed under canonical names and as the float32 that `loadWeights` gives.
  *
