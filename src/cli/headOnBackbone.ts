@@ -105,22 +105,17 @@ async function trainOnPixels(
   settings: HeadSettings,
   terminal: Terminal,
 ): Promise<HeadTraining> {
-  const backbone = createBackbone(device, description);
-  const { parameters } = denseHead(featureChannels(backbone), classNames.length);
-  await backbone.dispose();
-  const first = initialise(parameters, settings.seed);
-  const tensors = new Map([...first].map(([name, data]) => [name, { shape: [...parameters.get(name)!], data }]));
-  const classifier = withTrainedHead(device, description, { tensors }, classNames);
+  const { classifier, head } = await withNewHead(device, description, classNames, settings.seed);
   const bar = headProgress(terminal, settings, train.count);
   try {
     const outcome = await trainNetwork(
       classifier,
       { train, validation },
-      { ...settings, trainable: (name) => parameters.has(name), batchNorm: "frozen", onProgress: bar.onProgress },
+      { ...settings, trainable: (name) => head.has(name), batchNorm: "frozen", onProgress: bar.onProgress },
     );
     bar.finish(outcome);
     const trained = await classifier.tensors();
-    return { ...outcome, tensors: new Map([...parameters.keys()].map((name) => [name, trained.get(name)!])) };
+    return { ...outcome, tensors: new Map([...head.keys()].map((name) => [name, trained.get(name)!])) };
   } finally {
     await classifier.dispose();
   }
@@ -134,6 +129,24 @@ function headProgress(terminal: Terminal, { epochs }: HeadSettings, count: numbe
     finish: ({ best }: Pick<HeadTraining, "best">) =>
       bar.finish(`best validation accuracy ${best.valAccuracy.toFixed(4)}`),
   };
+}
+
+/**
+ * The backbone with a head drawn from a seed, as one classifier, and that head.
+ * @throws WeightsError when the weights are not MobileNetV2's
+ */
+export async function withNewHead(
+  device: Device,
+  description: ClassifierDescription,
+  classNames: readonly string[],
+  seed: number,
+): Promise<{ readonly classifier: Classifier; readonly head: HeadTraining["tensors"] }> {
+  const backbone = createBackbone(device, description);
+  const { parameters } = denseHead(featureChannels(backbone), classNames.length);
+  await backbone.dispose();
+  const first = initialise(parameters, seed);
+  const head = new Map([...first].map(([name, data]) => [name, { shape: [...parameters.get(name)!], data }]));
+  return { classifier: withTrainedHead(device, description, { tensors: head }, classNames), head };
 }
 
 /** The frozen backbone with a head: the whole network as one classifier. */

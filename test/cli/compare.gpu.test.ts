@@ -9,9 +9,15 @@ import type { Run } from "../../src/cli/compare/runs.ts";
 import { chooseByValidation, TestSet } from "../../src/cli/compare/testing.ts";
 import { parseArguments } from "../../src/cli/options.ts";
 import { Terminal } from "../../src/cli/terminal.ts";
+import { PolicyBuilder } from "../../src/data/augment/policy.ts";
 import { encodePng } from "../../src/data/png.node.ts";
 import { DataError, GraphError, UsageError } from "../../src/engine/errors.ts";
 import { uniform } from "../../src/engine/random.ts";
+import { weightShapesOf } from "../../src/nn/classifier.ts";
+import { loadModel } from "../../src/nn/formats/files.node.ts";
+import { KERAS_MOBILENET_V2_PREPROCESSING } from "../../src/nn/formats/inspect.ts";
+import { serializeSafetensors } from "../../src/nn/formats/safetensors.ts";
+import { initialise } from "../../src/nn/initialise.ts";
 import type { ComparisonResult } from "../../src/report/comparison.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "compare-"));
@@ -119,6 +125,51 @@ describe("tepal compare", () => {
     await expect(compare(...words, "--lr", "0.5")).rejects.toThrow(DataError);
   });
 
+  it("fine-tunes a backbone from a layer on and leaves what lies before as it was", async () => {
+    const weights = join(folder, "weights.safetensors");
+    const architecture = {
+      name: "mobilenetV2",
+      width: 0.35,
+      inputSize: [32, 32],
+      classes: null,
+      head: "gap-dense",
+    } as const;
+    const shapes = weightShapesOf(architecture);
+    const first = initialise(shapes, 3);
+    const entries = [...first].map(([name, values]) => {
+      return [
+        name,
+        { dtype: "F32" as const, shape: [...(shapes.get(name) as readonly number[])], data: values },
+      ] as const;
+    });
+    const preprocessing = JSON.stringify(KERAS_MOBILENET_V2_PREPROCESSING);
+    writeFileSync(weights, serializeSafetensors(Object.fromEntries(entries), { preprocessing }));
+    const place = join(folder, "tuned");
+    const common = [
+      "--data",
+      data,
+      "--weights",
+      weights,
+      "--size",
+      "32",
+      "--epochs",
+      "1",
+      "--batch",
+      "4",
+      "--out",
+      place,
+    ];
+    const tuned = await compare(...common, "--policies", "none,mixup", "--trainable", "block_16", "--lr", "0.01");
+    expect(tuned.settings).toMatchObject({ trainedFrom: "block_16", normalisation: "frozen", learningRate: 0.01 });
+    const { tensors } = await loadModel(join(place, "runs/mixup-2/model"));
+    const changed = [...first.keys()].filter((name) => {
+      const values = first.get(name) as Float32Array;
+      return !tensors.get(name)?.data.every((value, at) => value === values[at]);
+    });
+    expect(changed).toContain("block_16_expand/kernel");
+    expect(changed.filter((name) => !/^(block_16_|Conv_1)/.test(name))).toEqual([]);
+  }, 240_000);
+
   it("refuses too few seeds, odd batches, unknown and repeated policies", async () => {
     const base = ["--data", data, "--out", join(folder, "other")];
     expect(() => parseArguments([...base, "--seeds", "2"], command.options, [])).toThrow(UsageError);
@@ -146,8 +197,25 @@ describe("parts", () => {
   });
 
   it("a policy's own operations are those corruptions that it trains on", () => {
-    expect(ownCorruptions(comparedPolicy("advanced"))).toEqual(["brightness", "contrast", "saturate"]);
+    expect(ownCorruptions(comparedPolicy("advanced"))).toEqual(["brightness", "contrast", "saturate", "spatter"]);
     expect(ownCorruptions(comparedPolicy("mixup"))).toEqual([]);
+    expect(ownCorruptions(comparedPolicy("cutmix"))).toEqual(["spatter"]);
     expect(ownCorruptions(comparedPolicy("none"))).toEqual([]);
+  });
+
+  it("relatives of an operation are the policy's own too, and sharpening only where it smooths", () => {
+    const own = (type: string, settings = {}) => ownCorruptions(new PolicyBuilder("one").add(type, settings).build());
+    expect(own("noise")).toEqual(["gaussianNoise", "shotNoise", "impulseNoise"]);
+    expect(own("blur")).toEqual(["defocusBlur", "motionBlur", "zoomBlur"]);
+    expect(own("sharpen", { amount: [0, 2] })).toEqual([]);
+    expect(own("sharpen", { amount: [-0.5, 2] })).toEqual(own("blur"));
+    expect(own("equalise")).toEqual(["contrast"]);
+    expect(own("augMix")).toEqual(["brightness", "contrast", "saturate"]);
+  });
+
+  it("--trainable and --batch-norm need a backbone", async () => {
+    const base = ["--data", data, "--out", join(folder, "other")];
+    await expect(compare(...base, "--trainable", "all")).rejects.toThrow(UsageError);
+    await expect(compare(...base, "--batch-norm", "batch")).rejects.toThrow(UsageError);
   });
 });

@@ -34,6 +34,7 @@ import type { RobustnessOptions } from "../robustness/measure.ts";
 const suited = {
   smallCnn: { epochs: 12, batch: 16, learningRate: 1e-2 },
   head: { epochs: 10, batch: 32, learningRate: 1e-3 },
+  part: { epochs: 10, batch: 32, learningRate: 3e-4 },
 };
 
 export const command = defineCommand({
@@ -49,7 +50,17 @@ export const command = defineCommand({
       type: "path",
       exists: "file",
       placeholder: "FILE",
-      help: "MobileNetV2's weights: frozen backbone, new head; without it, smallCnn from scratch",
+      help: "MobileNetV2's weights, under a new head; without it, smallCnn from scratch",
+    },
+    trainable: {
+      type: "string",
+      placeholder: "head|block_N|all",
+      help: "what trains of --weights: the head, everything from a layer on, or all; else head",
+    },
+    batchNorm: {
+      type: "choice",
+      choices: ["frozen", "batch"],
+      help: "batch normalisation of what trains: running statistics, or the batch's; else frozen",
     },
     policies: {
       type: "string",
@@ -61,9 +72,13 @@ export const command = defineCommand({
     seed: { type: "integer", min: 0, default: 1, help: "decides drawings and split; the seed of the first training" },
     size: { type: "integer", min: 32, max: 1024, help: "edge in pixels, else that of petals, 96 for photographs" },
     resize: { type: "choice", choices: RESIZE_MODES, default: "aspect", help: "how photographs are resized" },
-    epochs: { type: "integer", min: 1, help: "of each training, else 12 for smallCnn, 10 for a head" },
-    batch: { type: "integer", min: 2, help: "images a step, even; else 16 for smallCnn, 32 for a head" },
-    lr: { type: "number", min: 0, help: "learning rate of Adam, else 0.01 for smallCnn, 0.001 for a head" },
+    epochs: { type: "integer", min: 1, help: "of each training, else 12 for smallCnn, 10 with weights" },
+    batch: { type: "integer", min: 2, help: "images a step, even; else 16 for smallCnn, 32 with weights" },
+    lr: {
+      type: "number",
+      min: 0,
+      help: "learning rate of Adam, else 0.01 for smallCnn, 0.001 for a head, 0.0003 for more of a backbone",
+    },
     corruptions: {
       type: "string",
       default: "none",
@@ -89,12 +104,15 @@ export const command = defineCommand({
     const compared = readPolicies(policies);
     const choice = { ...args, root: args.root, seed: args.seed };
     const dataset = await openChoice(choice);
-    const defaults = args.weights === undefined ? suited.smallCnn : suited.head;
+    const trainable = trainablePart(args);
+    const defaults = suited[trainable === null ? "smallCnn" : trainable === "head" ? "head" : "part"];
     const budget: Budget = {
       data: args.data,
       root: args.root ?? null,
       split: args.split ?? null,
       weights: args.weights === undefined ? null : await sha256(new Uint8Array(await readFile(args.weights))),
+      trainedFrom: trainable,
+      normalisation: trainable === null ? null : args.batchNorm === "batch" ? "training" : "frozen",
       size: args.size ?? dataset.imageSize?.height ?? 96,
       resize: args.resize as "tf" | "aspect",
       epochs: args.epochs ?? defaults.epochs,
@@ -133,6 +151,20 @@ function readPolicies(text: string): ComparedPolicy[] {
   if (names.length < 2 || new Set(names).size !== names.length)
     throw new UsageError(`--policies expects two different policies or more separated by commas, found "${text}"`);
   return names.map((name) => ({ name, policy: comparedPolicy(name) }));
+}
+
+/** What of a backbone trains; null for smallCnn from scratch. */
+function trainablePart({
+  weights,
+  trainable,
+  batchNorm,
+}: Record<"weights" | "trainable" | "batchNorm", string | undefined>) {
+  const part = weights === undefined ? null : (trainable ?? "head");
+  if (part === null && (trainable ?? batchNorm) !== undefined)
+    throw new UsageError("--trainable and --batch-norm are for a backbone; give --weights FILE, or leave them out");
+  if (part === "head" && batchNorm === "batch")
+    throw new UsageError("--batch-norm batch needs layers that train; add --trainable block_N or all");
+  return part;
 }
 
 function checkBudget({ learningRate, batch }: Budget): void {

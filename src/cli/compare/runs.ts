@@ -8,8 +8,15 @@ import type { ClassifierDescription } from "../../nn/classifier.ts";
 import { writeAtomically } from "../../nn/formats/atomicFile.node.ts";
 import { saveModel } from "../../nn/formats/files.node.ts";
 import type { BestEpoch, EpochRecord } from "../../nn/history.ts";
+import type { BatchNormMode } from "../../nn/layers.ts";
 import { savedPolicy } from "../policy.ts";
-import { type TrainingMaterial, trainFrozenBackbone, trainSmallCnn } from "../practical/training.ts";
+import {
+  fineTuneBackbone,
+  type TrainedClassifier,
+  type TrainingMaterial,
+  trainFrozenBackbone,
+  trainSmallCnn,
+} from "../practical/training.ts";
 import type { Terminal } from "../terminal.ts";
 
 /** What all runs share. Plain data: a comparison goes on only with the very same. */
@@ -19,6 +26,10 @@ export interface Budget {
   readonly split: string | null;
   /** SHA-256 of the backbone; null for smallCnn from scratch. */
   readonly weights: string | null;
+  /** `head`, `block_N` or `all`; null for smallCnn, of which all trains. */
+  readonly trainedFrom: string | null;
+  /** How the trained part of a backbone normalises; null for smallCnn. */
+  readonly normalisation: BatchNormMode | null;
   readonly size: number;
   readonly resize: "tf" | "aspect";
   readonly epochs: number;
@@ -94,6 +105,19 @@ export interface RunMaterial {
   readonly description: ClassifierDescription | null;
 }
 
+function trainClassifier(
+  device: Device,
+  settings: Budget & { readonly policy: Policy | null },
+  { material, description }: RunMaterial,
+  terminal: Terminal,
+): Promise<TrainedClassifier> {
+  const { trainedFrom: part, normalisation: batchNorm } = settings;
+  if (description === null || part === null || batchNorm === null)
+    return trainSmallCnn(device, material, settings, terminal);
+  if (part === "head") return trainFrozenBackbone(device, description, material, settings, terminal);
+  return fineTuneBackbone(device, description, material, { ...settings, part, batchNorm }, terminal);
+}
+
 /** Trains one policy with one seed and keeps model and history. The record is written last, so that it stands for a whole run. */
 export async function trainRun(
   device: Device,
@@ -104,9 +128,7 @@ export async function trainRun(
   const { budget, compared, seed } = place;
   const settings = { ...budget, seed, policy: compared.policy };
   terminal.line(`policy ${compared.name}, seed ${seed}`);
-  const { classifier, outcome, recipe } = description
-    ? await trainFrozenBackbone(device, description, material, settings, terminal)
-    : await trainSmallCnn(device, material, settings, terminal);
+  const { classifier, outcome, recipe } = await trainClassifier(device, settings, { material, description }, terminal);
   const folder = join(recordPath(place), "..");
   const model = join(folder, "model");
   await mkdir(folder, { recursive: true });

@@ -2,11 +2,13 @@ import type { Policy } from "../../data/augment/policy.ts";
 import type { Device } from "../../engine/device.ts";
 import { type Classifier, type ClassifierDescription, createClassifier, weightShapesOf } from "../../nn/classifier.ts";
 import { initialise } from "../../nn/initialise.ts";
+import type { BatchNormMode } from "../../nn/layers.ts";
 import { trainNetwork } from "../../nn/networkTraining.ts";
 import { cosineSchedule } from "../../nn/optimisers.ts";
 import { smallCnnChannels } from "../../nn/smallCnn.ts";
+import { trainableFrom } from "../../nn/trainableLayers.ts";
 import type { TrainingOutcome, TrainingProgress } from "../../nn/trainingLoop.ts";
-import { policySource, trainHeadOnBackbone, withTrainedHead } from "../headOnBackbone.ts";
+import { policySource, trainHeadOnBackbone, withNewHead, withTrainedHead } from "../headOnBackbone.ts";
 import { summarisePolicy } from "../policy.ts";
 import type { Terminal } from "../terminal.ts";
 import type { Material } from "./material.ts";
@@ -77,6 +79,47 @@ export async function trainSmallCnn(
     batch,
     learningRate,
     policy: summarisePolicy(settings.policy),
+  };
+  return { classifier, outcome, recipe };
+}
+
+export interface FineTuningSettings extends TrainingSettings {
+  /** `block_14` and the like, or `all`: see `trainableFrom`. */
+  readonly part: string;
+  readonly batchNorm: BatchNormMode;
+}
+
+/**
+ * Trains a backbone from a layer on, under a head that is drawn from the seed: Adam with a cosine schedule.
+ * @throws WeightsError when the weights are not MobileNetV2's or no layer has the part's name
+ */
+export async function fineTuneBackbone(
+  device: Device,
+  description: ClassifierDescription,
+  { classNames, train, validation }: TrainingMaterial,
+  settings: FineTuningSettings,
+  terminal: Terminal,
+): Promise<TrainedClassifier> {
+  const { epochs, batch, learningRate, seed, policy, part, batchNorm } = settings;
+  const { classifier } = await withNewHead(device, description, classNames, seed);
+  const { onProgress, finish } = progressOf(terminal, `training from ${part} on`, epochs, train.count);
+  const outcome = await trainNetwork(
+    classifier,
+    { train: policySource(train, settings, classifier.inputSize), validation },
+    {
+      ...{ epochs, batch, learningRate, seed, schedule: cosineSchedule, onProgress },
+      ...trainableFrom(classifier.weightShapes.keys(), part, batchNorm),
+    },
+  );
+  finish(outcome.best.valAccuracy);
+  const recipe = {
+    network: part === "all" ? "MobileNetV2, all of it trained" : `MobileNetV2, trained from ${part} on`,
+    batchNorm,
+    optimiser: "Adam, cosine schedule",
+    epochs,
+    batch,
+    learningRate,
+    policy: summarisePolicy(policy),
   };
   return { classifier, outcome, recipe };
 }
