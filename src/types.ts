@@ -97,7 +97,7 @@ export type { DisplayOptions } from "./xai/display.ts";
 export type { Curve, CurveEvidence, CurveOptions, CurveRequest, CurvesWithControls } from "./xai/evidence/curves.ts";
 export type { MapDrift } from "./xai/evidence/drift.ts";
 export type { CompletenessEvidence, Evidence, EvidenceOptions } from "./xai/evidence/evidence.ts";
-export type { LocationEvidence, Mask } from "./xai/evidence/location.ts";
+export type { LocationEvidence, Mask, PointingGame } from "./xai/evidence/location.ts";
 export type { MethodSummary, RankedMethod } from "./xai/evidence/ranking.ts";
 export type { RoadEvidence, RoadOptions } from "./xai/evidence/road.ts";
 export type {

@@ -50,7 +50,9 @@ export async function measureLooking(
     if (place < curved) {
       const fill = resolveBaseline("blur", pixels, classifier.explainable);
       const relevance = upsampleHeatmap(map, height, width);
-      measured.push(await curves.evaluate({ image: pixels, classIndex, relevance, fill, fillName: "blur" }, { seed }));
+      measured.push(
+        await curves.evaluate({ image: pixels, target: classIndex, relevance, fill, fillName: "blur" }, { seed }),
+      );
     }
     progress.update(place + 1 + measured.length);
   }

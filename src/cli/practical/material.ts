@@ -32,7 +32,7 @@ export interface Material {
 }
 
 /** Edge of a drawn flower in pixels, and how many of each species are drawn. */
-const petalsSize = 64;
+export const petalsSize = 64;
 export const petalsPerClass = { train: 150, validation: 25, test: 40 } as const;
 
 /** Shares of the photographs that validate and test when no split file says so. */

@@ -1,3 +1,4 @@
+import { sanityLimit } from "../../xai/evidence/sanity.ts";
 import { costChart, driftChart } from "../evidenceCharts.ts";
 import type { EvidenceReport } from "../evidenceTypes.ts";
 import { fixed, percent } from "../format.ts";
@@ -58,6 +59,45 @@ export function driftSection({ drift, images }: EvidenceReport): Html | null {
     <tbody>${drift.rows.map(
       (row) =>
         html`<tr><th>${row.name}</th><td>${row.severity ?? "–"}</td><td>${fixed(row.rankCorrelation, 2)}</td><td>${fixed(row.topIou, 2)}</td><td>${percent(row.centreShift)}</td><td>${percent(row.accuracy, 0)}</td><td>${percent(row.accuracyDrop, 0)}</td></tr>`,
+    )}</tbody>
+  </table></div>
+</section>`;
+}
+
+/** Whether maps depend on what the labels meant. */
+export function randomLabelSection({ randomLabels }: EvidenceReport): Html | null {
+  if (randomLabels === null) return null;
+  const { known, images, checks } = randomLabels;
+  return html`
+<section id="random-labels" aria-labelledby="random-labels-title">
+  <h2 id="random-labels-title">Do the maps follow what was learned?</h2>
+  <p>Two networks learned the same flowers by the same code. One had the true labels and knew ${percent(known.trained, 0)} of them in the end;
+  the other had them shuffled and learned ${percent(known.random, 0)} by heart. A map that explains the network must differ between them:
+  the mean rank correlation over ${images} ${images === 1 ? "image" : "images"} must stay below ${sanityLimit}.</p>
+  <div class="scroll"><table class="numbers">
+    <thead><tr><th>Method</th><th>Rank correlation</th><th>Of magnitudes</th><th>Verdict</th></tr></thead>
+    <tbody>${checks.map(
+      (row) =>
+        html`<tr><th>${row.method}</th><td>${fixed(row.rankCorrelation, 2)}</td><td>${fixed(row.absoluteRankCorrelation, 2)}</td><td><span class="verdict ${row.passed ? "right" : "wrong"}"><span aria-hidden="true">${row.passed ? "✓" : "✗"}</span> ${row.passed ? "follows the labels" : "shows the picture"}</span></td></tr>`,
+    )}</tbody>
+  </table></div>
+</section>`;
+}
+
+/** Where the peaks of the maps lie. */
+export function pointingSection({ pointing }: EvidenceReport): Html | null {
+  if (pointing.length === 0) return null;
+  const [centre, ...rows] = pointing;
+  return html`
+<section id="pointing" aria-labelledby="pointing-title">
+  <h2 id="pointing-title">Do the peaks lie on the flowers?</h2>
+  <p>The pointing game on ${centre.images} drawn flowers. A hit is a peak on the flower or at most 15 pixels beside it in a picture of 224.
+  Who always points at the centre of the picture has ${percent(centre.hits, 1)}.</p>
+  <div class="scroll"><table class="numbers">
+    <thead><tr><th>Method</th><th>Hits</th><th>Without tolerance</th><th>Mass in mask</th><th>IoU</th></tr></thead>
+    <tbody>${[...rows, centre].map(
+      (row) =>
+        html`<tr><th>${row.method}</th><td>${percent(row.hits, 1)}</td><td>${percent(row.inside, 1)}</td><td>${percent(row.relevanceMass, 0)}</td><td>${fixed(row.intersectionOverUnion, 2)}</td></tr>`,
     )}</tbody>
   </table></div>
 </section>`;
