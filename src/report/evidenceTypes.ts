@@ -25,7 +25,7 @@ export interface EvidenceReport {
   /** Best first. */
   readonly ranked: readonly RankedMethod[];
   /** How the maps of one method moved; null where it was not asked for. */
-  readonly drift: { readonly method: string; readonly rows: readonly DriftRow[] } | null;
+  readonly drift: { readonly method: string; readonly images: number; readonly rows: readonly DriftRow[] } | null;
   /** What each method said of a network that can cheat; empty where it was not asked for. */
   readonly shortcuts: readonly (ShortcutFinding & { readonly method: string })[];
   /** The random label test; null where it was not asked for. */

@@ -16,6 +16,7 @@ const report: EvidenceReport = {
   ranked: [ranked("gradcam", 1, true), ranked("edges", 2, false)],
   drift: {
     method: "gradcam",
+    images: 20,
     rows: [
       {
         ...{ name: "fog", severity: 3, count: 4, rankCorrelation: 0.41, topIou: 0.3, centreShift: 0.02 },
@@ -65,6 +66,7 @@ it("the evidence page says in words which maps to believe, and that the network 
   expect(text).toMatch(/edges 1\.00 1\.00 ✗ shows the picture/);
   expect(text).toMatch(/points at the centre of the picture has 94\.5 %/);
   expect(text).toMatch(/gradcam 99\.5 % 90\.0 %/);
+  expect(text).toContain("Maps of gradcam on 20 images");
   expect(text).toMatch(/fog 3 0\.41 0\.30 2\.0 % 50 % 25 %/);
 });
 

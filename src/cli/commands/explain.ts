@@ -198,7 +198,7 @@ function write(
     return picturesOf(result, photographs, { scale, colormap: options.colormap as ColormapName });
   });
   if (sheet !== undefined) {
-    const titles = files.map((file, index) => `${stem(file)}: ${describeTarget(targets[index])}`);
+    const titles = files.map((file, index) => `${stem(file)}: ${describeTarget(withFirstNames(targets[index]))}`);
     writeFileSync(sheet, encodePng(sheetOf(results, drawn, photographs, titles)));
   }
   return files.map((file, index) => ({
@@ -231,6 +231,19 @@ const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 const describeTarget = ({ label, probability, versus }: ChosenTarget): string =>
   `${label} (${percent(probability)})${versus ? ` and not ${versus.label} (${percent(versus.probability)})` : ""}`;
+
+/** ImageNet's classes have several names each; a title has room for the first. */
+const firstNames = (label: string): string =>
+  label
+    .split(" + ")
+    .map((name) => name.split(",")[0])
+    .join(" + ");
+
+const withFirstNames = ({ versus, ...target }: ChosenTarget): ChosenTarget => ({
+  ...target,
+  label: firstNames(target.label),
+  ...(versus ? { versus: { ...versus, label: firstNames(versus.label) } } : {}),
+});
 
 function describe({ file, chosen, maps }: WrittenImage): string {
   const pictures = maps.map(({ explanation: { status }, picture }) =>

@@ -46,12 +46,12 @@ export function shortcutSection({ shortcuts }: EvidenceReport): Html | null {
 }
 
 /** How far the maps of one method move when the picture changes. */
-export function driftSection({ drift, images }: EvidenceReport): Html | null {
+export function driftSection({ drift }: EvidenceReport): Html | null {
   if (drift === null) return null;
   return html`
 <section id="drift" aria-labelledby="drift-title">
   <h2 id="drift-title">How far the maps move</h2>
-  <p>Maps of ${drift.method} on ${images} images, before and after a change of the picture; after a change of geometry the map is
+  <p>Maps of ${drift.method} on ${drift.images} ${drift.images === 1 ? "image" : "images"}, before and after a change of the picture; after a change of geometry the map is
   brought back first. A network may keep its answer and change its reasons: then the map moves and the accuracy stays.</p>
   <figure>${driftChart(drift.rows)}<figcaption>Rank correlation with the map of the unchanged picture, against the drop in accuracy.</figcaption></figure>
   <div class="scroll"><table class="numbers dense">
