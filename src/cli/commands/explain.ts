@@ -245,10 +245,17 @@ const withFirstNames = ({ versus, ...target }: ChosenTarget): ChosenTarget => ({
   ...(versus ? { versus: { ...versus, label: firstNames(versus.label) } } : {}),
 });
 
+/** What a reader must know before believing a map: that it says nothing, or what its sum missed. */
+function remarksOn({ status, details: { relativeGap } }: Explanation): string[] {
+  const gap = typeof relativeGap === "number" ? [`completeness gap ${percent(relativeGap)}`] : [];
+  return [...(status === "ok" ? [] : [status]), ...gap];
+}
+
 function describe({ file, chosen, maps }: WrittenImage): string {
-  const pictures = maps.map(({ explanation: { status }, picture }) =>
-    status === "ok" ? picture : `${picture} (${status})`,
-  );
+  const pictures = maps.map(({ explanation, picture }) => {
+    const remarks = remarksOn(explanation);
+    return remarks.length > 0 ? `${picture} (${remarks.join(", ")})` : picture;
+  });
   const lines = maps.flatMap(({ explanation, evidence }) =>
     evidence ? [`  ${explanation.method}`, ...evidenceWords(evidence).map((line) => `    ${line}`)] : [],
   );
