@@ -120,8 +120,8 @@ export function driftChart(rows: readonly DriftRow[]): Html {
 /** Names of marks that are near each other are moved apart, downwards, in units of the axes. */
 function apart(rows: readonly DriftRow[]): DriftRow[] {
   const extent = (of: (row: DriftRow) => number): number => Math.max(...rows.map(of)) - Math.min(...rows.map(of)) || 1;
-  const near = extent(({ accuracyDrop }) => accuracyDrop) / 6;
-  const gap = extent(({ rankCorrelation }) => rankCorrelation ?? 0) / 24;
+  const near = extent(({ accuracyDrop }) => accuracyDrop) / 9;
+  const gap = extent(({ rankCorrelation }) => rankCorrelation ?? 0) / 28;
   const placed: DriftRow[] = [];
   for (const row of [...rows].sort((a, b) => (b.rankCorrelation ?? 0) - (a.rankCorrelation ?? 0))) {
     const above = placed.filter((other) => Math.abs(other.accuracyDrop - row.accuracyDrop) < near);

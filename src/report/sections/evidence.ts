@@ -53,7 +53,7 @@ export function driftSection({ drift }: EvidenceReport): Html | null {
   <h2 id="drift-title">How far the maps move</h2>
   <p>Maps of ${drift.method} on ${drift.images} ${drift.images === 1 ? "image" : "images"}, before and after a change of the picture; after a change of geometry the map is
   brought back first. A network may keep its answer and change its reasons: then the map moves and the accuracy stays.</p>
-  <figure>${driftChart(drift.rows)}<figcaption>Rank correlation with the map of the unchanged picture, against the drop in accuracy.</figcaption></figure>
+  <figure>${driftChart(drift.rows)}<figcaption>Rank correlation with the map of the unchanged picture, against the drop in accuracy. Diamonds are augmentations; dots are corruptions, larger with their severity, named at the highest.</figcaption></figure>
   <div class="scroll"><table class="numbers dense">
     <thead><tr><th>Change</th><th>Severity</th><th>Rank correlation</th><th>IoU of the top fifth</th><th>Shift of the centre</th><th>Accuracy</th><th>Drop</th></tr></thead>
     <tbody>${drift.rows.map(
