@@ -42,9 +42,20 @@ function sharpen(tf: Tf, x: Any, amounts: Float32Array): Any {
   return clipped(tf, tf.add(x, tf.mul(tf.sub(x, smooth), perImage(tf, amounts))));
 }
 
+/**
+ * How often each level is in each line: [lines, 256]. In one line of all, since `denseBincount` counts only the first 256 values of a
+ * line on TF.js's WebGPU backend (4.22).
+ */
+function histogram(tf: Tf, levels: Any): Any {
+  const [lines] = levels.shape;
+  const first = tf.mul(tf.range(0, lines, 1, "int32"), tf.scalar(256, "int32"));
+  const places = tf.reshape(tf.add(levels, tf.reshape(first, [lines, 1])), [-1]);
+  return tf.reshape(tf.cast(tf.bincount(places, tf.tensor1d([]), 256 * lines), "float32"), [lines, 256]);
+}
+
 /** The table [lines, 256] that spreads the counts of each line evenly, in whole numbers. */
 function equaliseTable(tf: Tf, levels: Any): Any {
-  const counts = tf.cast(tf.denseBincount(levels, tf.tensor1d([]), 256), "float32");
+  const counts = histogram(tf, levels);
   const highest = tf.oneHot(tf.max(levels, 1), 256);
   const last = tf.sum(tf.mul(counts, tf.cast(highest, "float32")), 1, true);
   const step = tf.floor(tf.div(tf.sub(levels.shape[1], last), 255));

@@ -69,7 +69,20 @@ const out = join(folder, "out");
 
 beforeAll(async () => {
   data = writeImages();
-  words = ["--data", data, "--network", "smallCnn", "--policies", "none,mixup", "--epochs", "2", "--batch", "4", "--out", out];
+  words = [
+    "--data",
+    data,
+    "--network",
+    "smallCnn",
+    "--policies",
+    "none,mixup",
+    "--epochs",
+    "2",
+    "--batch",
+    "4",
+    "--out",
+    out,
+  ];
   words.push("--corruptions", "gaussianNoise,pixelate", "--severities", "5", "--size", "32");
   result = await compare(...words);
 }, 240_000);

@@ -136,7 +136,11 @@ describe("comparison", () => {
   ])("says what a foreign mCE of %f allows", (foreignMce, low, high, ...phrases) => {
     const [none, mixup] = comparison(bounds(0.01, -0.02, 0.04)).policies;
     const robust = { ...mixup, foreignMce, foreignInterval: { low, high }, ownCorruptions: ["fog"] };
-    const measured = { ...comparison(null), policies: [{ ...none, foreignMce: 1 }, robust], robustness: robustness(1, 1) };
+    const measured = {
+      ...comparison(null),
+      policies: [{ ...none, foreignMce: 1 }, robust],
+      robustness: robustness(1, 1),
+    };
     const words = wordsOf(comparisonSection(measured));
     for (const phrase of phrases) expect(words).toContain(phrase);
     expect(words).toContain(`${foreignMce.toFixed(3)} (${low.toFixed(3)} to ${high.toFixed(3)})`);
