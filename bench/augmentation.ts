@@ -1,17 +1,25 @@
 /** The `advanced` policy on a batch: the same drawn numbers for every engine. */
 import { Augmentation } from "../src/data/augment/augmentation.ts";
+import type { Operation, Parameters } from "../src/data/augment/layer.ts";
 import { augMixDepth, augMixWidth } from "../src/data/augment/mixedLayers.ts";
+import type { Drawn, SampleAddress } from "../src/data/augment/parameters.ts";
 import { builtInPolicies } from "../src/data/augment/policy.ts";
-import { photometricCodes } from "../src/engine/ops/photometric.ts";
 import type { TypedArray } from "../src/engine/types.ts";
 import type { Workload } from "./workloads.ts";
 
 export const augmentationOf = (size: number): Augmentation =>
   new Augmentation(builtInPolicies.advanced, { height: size, width: size });
 
-/** The values of the inputs of its graph for samples 0, 1, … of one epoch. */
-export const augmentationFeeds = ({ size, batch }: Pick<Workload, "size" | "batch">): Record<string, TypedArray> =>
-  augmentationOf(size).feeds(Array.from({ length: batch }, (_, id) => ({ seed: 20, epoch: 0, id })));
+/** Samples 0, 1, … of one epoch. */
+const samplesOf = ({ batch }: Pick<Workload, "batch">): SampleAddress[] =>
+  Array.from({ length: batch }, (_, id) => ({ seed: 20, epoch: 0, id }));
+
+/** The values of the inputs of its graph for them. */
+export const augmentationFeeds = (workload: Pick<Workload, "size" | "batch">): Record<string, TypedArray> =>
+  augmentationOf(workload.size).feeds(samplesOf(workload));
+
+/** A chain's matrix, its steps on pixels, and a switch with its steps on levels. */
+const inputsOfChain = 4;
 
 /** One of the operations of a chain, for each image [N]; at most one of them does something. */
 export interface ChainStep {
@@ -40,36 +48,44 @@ export interface AugmentationNumbers {
   readonly chains: readonly { readonly matrices: Float32Array; readonly steps: readonly ChainStep[] }[];
 }
 
-/** The feeds taken apart: warp, program of brightness, program of the other colours, sharpening, AugMix. */
+const neverInverted = 1e9;
+const distance = (bits: number): number => 2 ** (8 - bits);
+
+/** The operation at one place of a chain, for each image; undefined where the chain is shorter. */
+function chainStep(operations: readonly (Operation | undefined)[]): ChainStep {
+  const amounts = (name: string, read: (amount: number) => number, none: number): Float32Array =>
+    Float32Array.from(operations, (operation) => (operation?.name === name ? read(operation.amount) : none));
+  return {
+    levels: amounts("posterise", distance, 0),
+    thresholds: amounts("solarise", (threshold) => threshold, neverInverted),
+    equalise: amounts("equalise", () => 1, 0),
+  };
+}
+
+/** The samples' numbers: matrices and AugMix's shares as the graph gets them, all else as it was drawn. */
 export function augmentationNumbers(workload: Pick<Workload, "size" | "batch">): AugmentationNumbers {
+  const augmentation = augmentationOf(workload.size);
+  const types = augmentation.policy.layers.map(({ type }) => type);
+  const drawn = samplesOf(workload).map((sample) => augmentation.draw(sample));
+  const column = (type: string, read: (parameters: Parameters) => unknown): Float32Array =>
+    Float32Array.from(drawn, (layers) => read(layers[types.indexOf(type)]) as number);
+  const chainOf = (layers: Drawn, chain: number): readonly Operation[] =>
+    (layers[types.indexOf("augMix")].chains as readonly (readonly Operation[])[])[chain];
   const feeds = augmentationFeeds(workload) as Record<string, Float32Array>;
-  /** What `read` makes of each image's code and amount at a place of a program. */
-  const amounts = (program: Float32Array, steps: number, step: number, read = (_: number, amount: number) => amount) =>
-    Float32Array.from({ length: workload.batch }, (_, image) => {
-      const at = 2 * (image * steps + step);
-      return read(program[at], program[at + 1]);
-    });
-  const { posterise, solarise } = photometricCodes;
-  const levelsOf = (code: number, bits: number): number => (code === posterise ? 2 ** (8 - bits) : 0);
-  const thresholdOf = (code: number, threshold: number): number => (code === solarise ? threshold : 1e9);
   const mix = (place: number): Float32Array => feeds[`augment/4/${place}`];
-  const chainInputs = 1 + 2 * augMixDepth;
   return {
     matrices: feeds["augment/0/0"],
-    brightness: amounts(feeds["augment/1/0"], 1, 0),
-    contrast: amounts(feeds["augment/2/0"], 3, 0),
-    saturation: amounts(feeds["augment/2/0"], 3, 1),
-    levels: amounts(feeds["augment/2/0"], 3, 2, levelsOf),
-    sharpen: feeds["augment/3/0"],
+    brightness: column("brightness", ({ delta }) => delta),
+    contrast: column("contrast", ({ factor }) => factor),
+    saturation: column("saturation", ({ factor }) => factor),
+    levels: column("posterise", ({ active, bits }) => (active ? distance(bits as number) : 0)),
+    sharpen: column("sharpen", ({ amount }) => amount),
     shares: Array.from({ length: 1 + augMixWidth }, (_, branch) => mix(branch)),
-    chains: Array.from({ length: augMixWidth }, (_, chain) => {
-      const first = 1 + augMixWidth + chain * chainInputs;
-      const step = (place: number): ChainStep => ({
-        levels: amounts(mix(first + 1 + 2 * place), 1, 0, levelsOf),
-        thresholds: amounts(mix(first + 1 + 2 * place), 1, 0, thresholdOf),
-        equalise: mix(first + 2 + 2 * place),
-      });
-      return { matrices: mix(first), steps: Array.from({ length: augMixDepth }, (_, place) => step(place)) };
-    }),
+    chains: Array.from({ length: augMixWidth }, (_, chain) => ({
+      matrices: mix(1 + augMixWidth + chain * inputsOfChain),
+      steps: Array.from({ length: augMixDepth }, (_, place) =>
+        chainStep(drawn.map((layers) => chainOf(layers, chain)[place])),
+      ),
+    })),
   };
 }
