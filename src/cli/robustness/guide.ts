@@ -38,7 +38,7 @@ whatever it started from. It is not shown where the baseline loses nothing, beca
 ## Does augmentation make a network more robust?
 
 \`\`\`sh
-npx tepal compare --data petals --policies none,advanced --corruptions all   # TEPAL_ADAPTER=system: under half an hour on two cores
+npx tepal compare --data petals --policies none,advanced --corruptions all   # lavapipe on two busy cores: 35 minutes
 \`\`\`
 
 Three seeds of each policy, one budget: all of the embedded backbone trains for five epochs at 64 pixels, and the test images are read
