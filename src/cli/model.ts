@@ -9,7 +9,7 @@ import type { Preprocessing } from "../nn/formats/manifest.ts";
 import type { WeightTensor } from "../nn/formats/weightSet.ts";
 import type { OptionSpec } from "./options.ts";
 
-export { EMBEDDED };
+export { EMBEDDED, embeddedWeights };
 
 /** How commands that train on a backbone name it; without the option they take the package's own. */
 export const backboneOption = {

@@ -14,6 +14,7 @@ import * as extremes from "./extremes.ts";
 import * as filters from "./filters.ts";
 import * as gather from "./gather.ts";
 import * as histogram from "./histogram.ts";
+import * as levels from "./levels.ts";
 import * as masks from "./masks.ts";
 import * as matmul from "./matmul.ts";
 import * as mix from "./mix.ts";
@@ -194,6 +195,7 @@ export const registry: readonly OpEntry[] = [
     reference: histogram.equaliseTableReference,
     cases: histogram.equaliseTableCases,
   },
+  { op: levels.levelTableOp, reference: levels.levelTableReference, cases: levels.levelTableCases },
   { op: histogram.lookUpOp, reference: histogram.lookUpReference, cases: histogram.lookUpCases },
   { op: filters.filterRowsOp, reference: filters.filterRowsReference, cases: filters.filterLineCases },
   { op: filters.filterColumnsOp, reference: filters.filterColumnsReference, cases: filters.filterLineCases },
