@@ -14,9 +14,9 @@ const nonFinite = 0xff;
 const bias = 127;
 
 /**
- * Rounds weights [K, columns] to halves. A power of two per column brings its largest finite weight to 1 … 2, so that no column is too large or small
- * for float16; a weight w of a column whose largest is m moves by at most max(|w| / 2¹¹, |m| / 2¹⁵). Halves are zero, normal or not
- * finite, never subnormal: adapters may flush those. NaN and infinities stay. `columns` must be even.
+ * Rounds weights [K, columns] to halves. A power of two per column brings its largest finite weight to 1 … 2, so that no column is too
+ * large or small for float16: a weight w of a column whose largest is m moves by at most max(|w| / 2¹¹, |m| / 2¹⁵). Halves are zero,
+ * normal or not finite, never subnormal, which adapters may flush. NaN and infinities stay. `columns` must be even.
  */
 export function halvesOf(weights: Float32Array, columns: number): HalfMatrix {
   const bits = new Uint32Array(weights.buffer, weights.byteOffset, weights.length);
@@ -39,7 +39,7 @@ function halfBits(word: number, exponent: number): number {
   const own = exponentOf(word);
   if (own === nonFinite) return sign | ((word & 0x7fffff) === 0 ? 0x7c00 : 0x7e00);
   const half = own - exponent + 15;
-  // 2⁻¹⁴ is the smallest normal half, and the nearest one down to 2⁻¹⁵.
+  // The smallest normal half is 2⁻¹⁴; what is below it becomes that, or from 2⁻¹⁵ down zero.
   if (own === 0 || half < 0) return sign;
   if (half === 0) return sign | 0x0400;
   const magnitude = half * 2 ** 23 + (word & 0x7fffff);
