@@ -83,17 +83,17 @@ export const candidates = ({ outputs: [y], adapter }: KernelContext): Choice[] =
       );
 
 /** Whether loads cost so much, and subgroups are such, that `matmulSubgroups.wgsl` pays. */
-const sharesLoads = ({ software, subgroupSize }: AdapterTraits): boolean => software && subgroupSize === lanes;
+export const sharesLoads = ({ software, subgroupSize }: AdapterTraits): boolean => software && subgroupSize === lanes;
 
 /** Blocks of 16 rows × 32 columns of `matmulSubgroups.wgsl`, one per subgroup. */
 const lanes = 8;
-const subgroupGrid = (rows: number, columns: number): [number, number] => [
+export const subgroupGrid = (rows: number, columns: number): [number, number] => [
   Math.ceil(columns / 4 / lanes),
   Math.ceil(rows / 2 / lanes),
 ];
 
 /** What `matmulSubgroups.wgsl` takes as uniforms, so that all products share a pipeline. */
-const epilogueWords = ["BIAS", "ACTIVATION", "RESIDUAL", "MASK", "MASK_ROWS", "MASK_BELOW"];
+export const epilogueWords = ["BIAS", "ACTIVATION", "RESIDUAL", "MASK", "MASK_ROWS", "MASK_BELOW"];
 
 function subgroupProduct(call: KernelCall, rows: number, columns: number): KernelCall {
   const stages = call.overrides ?? {};

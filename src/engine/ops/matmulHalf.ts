@@ -1,4 +1,5 @@
 import code from "../../shaders/matmulHalf.wgsl?raw";
+import subgroupsCode from "../../shaders/matmulHalfSubgroups.wgsl?raw";
 import { ShapeError } from "../errors.ts";
 import { apply, type Tensor } from "../graph.ts";
 import { halvesIn } from "../halves.ts";
@@ -13,9 +14,19 @@ import {
 } from "../op.ts";
 import { formatType, type Shape, sizeOf, type TensorType } from "../types.ts";
 import { epilogueBindings, epilogueOverrides, withMasks } from "./epilogue.ts";
-import { candidates, lastOf, tile, tileMasks, workgroupOf } from "./matmul.ts";
+import {
+  candidates,
+  epilogueWords,
+  lastOf,
+  sharesLoads,
+  subgroupGrid,
+  tile,
+  tileMasks,
+  workgroupOf,
+} from "./matmul.ts";
 
 const shader: Shader = { name: "matmulHalf", code };
+const subgroupsShader: Shader = { name: "matmulHalfSubgroups", code: subgroupsCode };
 
 /** Inputs before the epilogue's: rows, words of two halves, scales. */
 const arity = 3;
@@ -62,8 +73,21 @@ const kernelOf =
       flops: 2 * rows * inner * columns,
       bytes: 4 * rows * inner + 2 * inner * columns + 4 * rows * columns,
     };
-    return withMasks(call, attributes, arity);
+    const masked = withMasks(call, attributes, arity);
+    return sharesLoads(adapter) && !context.choice ? subgroupProduct(masked, rows, columns) : masked;
   };
+
+function subgroupProduct({ overrides: stages = {}, ...call }: KernelCall, rows: number, columns: number): KernelCall {
+  const shared = {
+    ...call,
+    shader: subgroupsShader,
+    uniforms: [...call.uniforms, ...epilogueWords.map((name) => stages[name])],
+    grid: [...subgroupGrid(rows, columns), 1] as const,
+  };
+  return rows === 1
+    ? { ...shared, entryPoint: "rowProduct", overrides: { TRANSPOSED: call.entryPoint === "product" ? 0 : 1 } }
+    : shared;
+}
 
 const traits = { acceptsEpilogue: true, masks: tileMasks } as const;
 
