@@ -2,9 +2,10 @@
 //   product:            y[m, n] = scales[n] · Σ_k a[m, k] · h[k, n]
 //   transposedProduct:  y[m, n] = Σ_k a[m, k] · (scales[k] · h[n, k])
 // h: float16, two neighbours along the last axis in a word, the first in the low bits. scales: the power of two that brought the
-// column of the weights to −2 … 2, times what was folded into the weights. a, sums and y are float32: halves become floats as they are loaded, by
-// unpack2x16float, which every adapter has. A float16 multiplication would round again, and `enable f16` loads give the same floats
-// (docs/decisions/039). No half is subnormal, so no adapter may flush one: the sums have the same bits whatever the workgroup.
+// column's largest weight to 1 … 2, times what was folded into the weights. a, sums and y are float32: halves become floats as they
+// are loaded, by unpack2x16float, which every adapter has. Loads of `enable f16` give the same floats and are slower where it was measured;
+// products in float16 would round again (docs/decisions/039). No half is subnormal, so no adapter may flush one. Sums run over k in
+// order, so the bits are the same whatever the workgroup.
 // The tile is that of matmulTiled.wgsl. Every two k: 8 loads of a (two floats each) and 4 of h (four halves; transposed: 8 of two), for 128
 // multiply-adds. inner and columns must be multiples of 4. Rows and columns past the end are read from the last one and not written.
 // FLOPs: 2·rows·inner·columns.  Bytes at least: 4·rows·inner + 2·inner·columns + 4·rows·columns, so half as many for the weights: that
