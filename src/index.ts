@@ -21,6 +21,7 @@ export { type CompileOptions, compile } from "./engine/compile.ts";
 export { Device } from "./engine/device.ts";
 export * from "./engine/errors.ts";
 export { findLabel, type Graph, labelled, labelsOf, type Node, type Tensor } from "./engine/graph.ts";
+export { halfWeights, type StoredWeights, type WeightFormat } from "./engine/halfWeights.ts";
 export { batchNormTraining } from "./engine/ops/batchNormTraining.ts";
 export { add, multiply, subtract } from "./engine/ops/binary.ts";
 export { cast, normalise } from "./engine/ops/cast.ts";

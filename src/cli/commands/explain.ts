@@ -19,7 +19,7 @@ import { explainAll } from "../explain/measure.ts";
 import { contactSheet, imageAt, type MethodResults, picturesOf, recordOf, tensorsOf } from "../explain/outputs.ts";
 import { type ChosenTarget, chooseTargets } from "../explain/targets.ts";
 import { type LoadedImages, loadImages, stem } from "../images.ts";
-import { loadClassifier } from "../model.ts";
+import { loadClassifier, precisionOption } from "../model.ts";
 
 export const command = defineCommand({
   name: "explain",
@@ -71,6 +71,7 @@ export const command = defineCommand({
     seed: { type: "integer", min: 0, default: 0, help: "seed of noise and masks" },
     size: { type: "integer", min: 32, help: "edge of the model's input, else the model's own" },
     resize: { type: "choice", choices: RESIZE_MODES, help: "aspect or tf, else the model's own" },
+    precision: precisionOption,
     labels: { type: "path", exists: "file", help: "class names, one a line, where the weights have none" },
     out: { type: "path", default: "explanations", help: "folder for the pictures" },
     scale: {

@@ -17,6 +17,7 @@ import * as histogram from "./histogram.ts";
 import * as levels from "./levels.ts";
 import * as masks from "./masks.ts";
 import * as matmul from "./matmul.ts";
+import * as matmulHalf from "./matmulHalf.ts";
 import * as mix from "./mix.ts";
 import * as nonFinite from "./nonFinite.ts";
 import * as photometric from "./photometric.ts";
@@ -66,6 +67,12 @@ export const registry: readonly OpEntry[] = [
     op: matmul.matmulOuterPartialOp,
     reference: matmul.matmulOuterPartialReference,
     cases: matmul.matmulOuterPartialCases,
+  },
+  { op: matmulHalf.matmulHalfOp, reference: matmulHalf.matmulHalfReference, cases: matmulHalf.matmulHalfCases },
+  {
+    op: matmulHalf.matmulHalfTransposedOp,
+    reference: matmulHalf.matmulHalfTransposedReference,
+    cases: matmulHalf.matmulHalfTransposedCases,
   },
   { op: matmul.matmulOuterOp, reference: matmul.matmulOuterReference, cases: matmul.matmulOuterCases },
   {
