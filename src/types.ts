@@ -111,7 +111,7 @@ export type { ClassScores } from "./xai/evidence/scorer.ts";
 export type { SensitivityEvidence, SensitivityOptions } from "./xai/evidence/sensitivity.ts";
 export type { ShortcutFinding, ShortcutMeasurements } from "./xai/evidence/shortcut.ts";
 export type { ExactCamOptions } from "./xai/exactCam.ts";
-export type { Cost, ExplanationStatus, Method, RawHeatmap, WeightedClass } from "./xai/explanation.ts";
+export type { Cost, ExplanationStatus, Method, RawHeatmap, WeightedClass, WorkOptions } from "./xai/explanation.ts";
 export type { GradCamMaps, GradCamOptions } from "./xai/gradCam.ts";
 export type { Attribution, IntegratedGradientsOptions } from "./xai/integratedGradients.ts";
 export type { Clipping, Introspection, LayerReport } from "./xai/introspection.ts";
