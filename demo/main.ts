@@ -3,7 +3,7 @@ import { ImageClassifier } from "../src/embed/imageClassifier.ts";
 import { DeviceError } from "../src/engine/errors.ts";
 import { State } from "./state.ts";
 import { button, element } from "./ui/elements.ts";
-import { firstLanguage, type Language, setLanguage, type TextKey, text } from "./ui/strings.ts";
+import { followLanguage, type TextKey, text } from "./ui/strings.ts";
 import { augmentView } from "./views/augment.ts";
 import { explainView } from "./views/explain.ts";
 import { liveView } from "./views/live.ts";
@@ -114,11 +114,7 @@ function showMissingGpu(error: DeviceError): void {
 async function start(): Promise<void> {
   let tabs: Tabs | null = null;
   let missing: DeviceError | null = null;
-  const language = find<HTMLSelectElement>("language");
-  language.value = firstLanguage();
-  setLanguage(firstLanguage());
-  language.addEventListener("change", () => {
-    setLanguage(language.value as Language);
+  followLanguage(find<HTMLSelectElement>("language"), () => {
     tabs?.draw();
     if (missing) showMissingGpu(missing);
   });

@@ -89,6 +89,32 @@ const english = {
   dispatches: "{count} dispatches, {milliseconds} ms",
   source: "Source of the kernel, as the driver gets it",
   planTitle: "The plan: nodes in their order, with the values that they read",
+  stop: "Stop",
+  stopped: "Stopped.",
+  benchLink: "How fast is the engine on this device? The benchmark",
+  backToPage: "Back to the page",
+  benchClaim: "How fast is the engine on this device?",
+  benchPrivacy: "Everything is measured on this device; the page sends nothing to anybody.",
+  benchHint:
+    "The workloads of the engine's own benchmark, on MobileNetV2 with seeded random weights. Close other pages, and leave this one in front: times are those of the whole device. Each workload ends after {rounds} rounds, or after ten seconds and three rounds.",
+  benchSoftware: "This adapter computes on the processor: large workloads take minutes here.",
+  benchStart: "Measure the chosen ones",
+  benchSave: "Save as JSON",
+  benchAdapter: "Adapter: {adapter}",
+  benchPreparing: "{name}: compiling and first run …",
+  benchRound: "{name}: round {round} of {rounds}",
+  benchDone: "Done: {count} workloads.",
+  benchNone: "Choose at least one workload.",
+  workload: "Workload",
+  median: "Median, ms",
+  p95: "95 % below, ms",
+  forward: "Classes of 224 px images, {batch} at once",
+  inputGradient: "The same with the gradient of the image, {batch} at once",
+  integratedGradients: "Integrated Gradients, 50 steps",
+  gradCam: "Grad-CAM of one image",
+  headStep: "One training step of a head, {batch} feature vectors",
+  fineTuneStep: "One training step of the whole network, {batch} images of {size} px",
+  augmentBatch: "Augmentation of {batch} images of {size} px",
 } as const;
 
 export type TextKey = keyof typeof english;
@@ -185,6 +211,32 @@ const spanish: Record<TextKey, string> = {
   dispatches: "{count} llamadas, {milliseconds} ms",
   source: "Código del núcleo, tal como lo recibe el controlador",
   planTitle: "El plan: los nodos en su orden, con los valores que leen",
+  stop: "Parar",
+  stopped: "Parado.",
+  benchLink: "¿Qué velocidad alcanza el motor en este dispositivo? La prueba de rendimiento",
+  backToPage: "Volver a la página",
+  benchClaim: "¿Qué velocidad alcanza el motor en este dispositivo?",
+  benchPrivacy: "Todo se mide en este dispositivo; la página no envía nada a nadie.",
+  benchHint:
+    "Las tareas de la prueba de rendimiento del propio motor, sobre MobileNetV2 con pesos aleatorios de semilla fija. Cierre otras páginas y deje esta delante: los tiempos son los de todo el dispositivo. Cada tarea acaba tras {rounds} rondas, o tras diez segundos y tres rondas.",
+  benchSoftware: "Este adaptador calcula en el procesador: las tareas grandes tardan minutos.",
+  benchStart: "Medir las elegidas",
+  benchSave: "Guardar como JSON",
+  benchAdapter: "Adaptador: {adapter}",
+  benchPreparing: "{name}: compilación y primera ejecución …",
+  benchRound: "{name}: ronda {round} de {rounds}",
+  benchDone: "Hecho: {count} tareas.",
+  benchNone: "Elija al menos una tarea.",
+  workload: "Tarea",
+  median: "Mediana, ms",
+  p95: "95 % por debajo, ms",
+  forward: "Clases de imágenes de 224 px, {batch} a la vez",
+  inputGradient: "Lo mismo con el gradiente de la imagen, {batch} a la vez",
+  integratedGradients: "Integrated Gradients, 50 pasos",
+  gradCam: "Grad-CAM de una imagen",
+  headStep: "Un paso de entrenamiento de una cabeza, {batch} vectores de características",
+  fineTuneStep: "Un paso de entrenamiento de toda la red, {batch} imágenes de {size} px",
+  augmentBatch: "Aumento de {batch} imágenes de {size} px",
 };
 
 export type Language = "en" | "es";
@@ -192,8 +244,18 @@ const tables: Record<Language, Record<TextKey, string>> = { en: english, es: spa
 
 let current: Language = "en";
 
+/** Speaks the first language, and from then on the one that is chosen; `onChange` draws anew what is no plain text. */
+export function followLanguage(select: HTMLSelectElement, onChange: () => void): void {
+  select.value = firstLanguage();
+  setLanguage(firstLanguage());
+  select.addEventListener("change", () => {
+    setLanguage(select.value as Language);
+    onChange();
+  });
+}
+
 /** The language that the visitor chose before, or the browser's. */
-export function firstLanguage(): Language {
+function firstLanguage(): Language {
   const stored = readStored();
   if (stored) return stored;
   return navigator.language.toLowerCase().startsWith("es") ? "es" : "en";
@@ -209,7 +271,7 @@ function readStored(): Language | null {
   }
 }
 
-export function setLanguage(language: Language): void {
+function setLanguage(language: Language): void {
   current = language;
   document.documentElement.lang = language;
   try {

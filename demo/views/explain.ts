@@ -25,6 +25,15 @@ class ExplainView {
   readonly #overlay = pictureCanvas(text("explanation"));
   readonly #classes = element("ul", { class: "classes" });
   readonly #evidence = element("div", { attributes: { "aria-live": "polite", id: "evidence" } });
+  readonly #bar = element("progress", { attributes: { max: "1", "aria-label": text("explanation") } });
+  readonly #work = element(
+    "div",
+    { class: "row work", attributes: { hidden: "" } },
+    this.#bar,
+    button(text("stop"), () => this.#controller.abort()),
+  );
+  #controller = new AbortController();
+  #running: Promise<unknown> = Promise.resolve();
   #scores: ClassScore[] = [];
   #method = "exactcam";
   #layer = "";
@@ -68,7 +77,14 @@ class ExplainView {
 
   #resultCard(): HTMLElement {
     const figure = element("figure", {}, this.#overlay, element("figcaption", { text: text("explanation") }));
-    return element("section", { class: "card" }, figure, element("h2", { text: text("evidence") }), this.#evidence);
+    return element(
+      "section",
+      { class: "card" },
+      figure,
+      this.#work,
+      element("h2", { text: text("evidence") }),
+      this.#evidence,
+    );
   }
 
   #choiceCard(): HTMLElement {
@@ -146,18 +162,37 @@ class ExplainView {
     this.#classes.replaceChildren(...items);
   }
 
+  /** The newest choice stops the work on the one before and waits for its end: an explainer does one thing at a time. */
   async #explain(): Promise<void> {
     const turn = ++this.#turn;
+    this.#controller.abort();
+    this.#controller = new AbortController();
+    const { signal } = this.#controller;
     this.page.say(text("computing"));
-    await nextFrame();
-    const started = performance.now();
-    const [explanation] = await this.#run();
-    if (turn !== this.#turn) return;
-    this.#draw(explanation, performance.now() - started);
-    this.page.say(text("ready"));
+    this.#bar.removeAttribute("value");
+    this.#work.hidden = false;
+    const before = this.#running;
+    const run = before.then(nextFrame).then(() => (turn === this.#turn ? this.#run(signal) : null));
+    this.#running = run.catch(() => undefined);
+    try {
+      const found = await run;
+      if (!found || turn !== this.#turn) return;
+      this.#draw(found.explanation, found.milliseconds);
+      this.page.say(text("ready"));
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      if (turn === this.#turn) this.page.say(text("stopped"));
+    } finally {
+      if (turn === this.#turn) this.#work.hidden = true;
+    }
   }
 
-  async #run(): Promise<Explanation[]> {
+  close(): void {
+    this.#turn++;
+    this.#controller.abort();
+  }
+
+  async #run(signal: AbortSignal): Promise<{ explanation: Explanation; milliseconds: number }> {
     const { state } = this.page;
     const method = methodNamed(this.#method);
     const options: MethodOptions = {
@@ -174,7 +209,13 @@ class ExplainView {
     }
     const target: Target =
       this.#versus >= 0 && this.#versus !== this.#target ? { class: this.#target, versus: this.#versus } : this.#target;
-    return (await explainer).explain(state.fitted(), [target]);
+    const compiled = await explainer;
+    const started = performance.now();
+    const onProgress = (done: number, total: number): void => {
+      this.#bar.value = done / total;
+    };
+    const [explanation] = await compiled.explain(state.fitted(), [target], { signal, onProgress });
+    return { explanation, milliseconds: performance.now() - started };
   }
 
   #draw({ heatmap, attribution, status, cost, details }: Explanation, milliseconds: number): void {

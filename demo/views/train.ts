@@ -11,7 +11,7 @@ import type { RgbImage } from "../../src/xai/overlay.ts";
 import type { Page, View } from "../main.ts";
 import { drawnFlower } from "../state.ts";
 import { openCamera } from "../ui/camera.ts";
-import { button, element, nextFrame, pictureInput } from "../ui/elements.ts";
+import { button, download, element, nextFrame, pictureInput } from "../ui/elements.ts";
 import { pictureCanvas } from "../ui/pictures.ts";
 import { text } from "../ui/strings.ts";
 
@@ -196,12 +196,6 @@ async function takePicture(): Promise<RgbImage> {
   } finally {
     camera.close();
   }
-}
-
-function download(name: string, blob: Blob): void {
-  const address = URL.createObjectURL(blob);
-  element("a", { attributes: { href: address, download: name } }).click();
-  setTimeout(() => URL.revokeObjectURL(address), 10_000);
 }
 
 export const trainView = (page: Page): View => new TrainView(page);

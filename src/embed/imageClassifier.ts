@@ -61,7 +61,7 @@ export interface ImageExplanation {
 }
 
 /** The adapter of the browser, or a DeviceError in plain words. */
-async function openBrowserDevice(): Promise<Device> {
+export async function openBrowserDevice(): Promise<Device> {
   if (typeof navigator === "undefined" || !navigator.gpu)
     throw new DeviceError(
       "expected WebGPU, this browser or page has none; use a recent browser over https or localhost, or pass a device",
