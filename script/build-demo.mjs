@@ -8,7 +8,7 @@ import { rawText } from "./rawText.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const files = ["index.html", "bench.html", "style.css", "icon.svg", "manifest.webmanifest"];
-const scripts = ["main", "bench", "benchWorker"];
+const scripts = ["main", "flowerWorker", "bench", "benchWorker"];
 
 /** @param model the folder of the model that the page begins with */
 export async function buildDemo({ target = join(root, "dist/demo"), model = join(root, "weights/petals") } = {}) {
@@ -18,7 +18,7 @@ export async function buildDemo({ target = join(root, "dist/demo"), model = join
   for (const file of ["model.json", "model.safetensors"]) cpSync(join(model, file), join(target, "model", file));
   const common = {
     bundle: true,
-    minify: !process.env.NOMIN,
+    minify: true,
     format: "esm",
     target: "es2022",
     plugins: [rawText()],

@@ -5,11 +5,12 @@ import { petalSpecies } from "../../src/data/petals.ts";
 import type { ClassScore } from "../../src/embed/imageClassifier.ts";
 import { decodeFile } from "../../src/interop/decode.ts";
 import type { BaselineChoice } from "../../src/xai/baselines.ts";
-import type { Explanation, MethodOptions, Target } from "../../src/xai/explanation.ts";
+import type { Explanation, Method, MethodOptions, Target } from "../../src/xai/explanation.ts";
 import { methodNamed, methodNames } from "../../src/xai/methods.ts";
 import { type RgbImage, renderAttribution, renderOverlay } from "../../src/xai/overlay.ts";
+import { drawnFlower } from "../flowers.ts";
 import type { Page, View } from "../main.ts";
-import { drawnFlower } from "../state.ts";
+import { fineLayer } from "../state.ts";
 import { button, choice, element, facts, nextFrame, pictureInput } from "../ui/elements.ts";
 import { drawPicture, pictureCanvas } from "../ui/pictures.ts";
 import { type TextKey, text } from "../ui/strings.ts";
@@ -17,7 +18,13 @@ import { type TextKey, text } from "../ui/strings.ts";
 const baselines: readonly TextKey[] = ["black", "grey", "white", "blur", "noise"];
 
 /** Layers of MobileNetV2 that are maps and differ in size; others are reached by the library. */
-const layers = ["out_relu", "block_13_expand_relu", "block_6_expand_relu", "block_3_expand_relu"];
+const layers = ["out_relu", "block_13_expand_relu", fineLayer, "block_3_expand_relu"];
+
+/** The exact CAM exists at the last layer alone. */
+const choosesLayer = ({ name, family }: Method): boolean => family === "cam" && name !== "exactcam";
+
+/** Blur IG starts from the blurred picture, whatever else is chosen. */
+const choosesBaseline = ({ name, family }: Method): boolean => family === "path" && name !== "blur-ig";
 
 class ExplainView {
   readonly node = element("div", { class: "columns" });
@@ -35,8 +42,8 @@ class ExplainView {
   #controller = new AbortController();
   #running: Promise<unknown> = Promise.resolve();
   #scores: ClassScore[] = [];
-  #method = "exactcam";
-  #layer = "";
+  #method = "layercam";
+  #layer = fineLayer;
   #baseline = "black";
   #versus = -1;
   #target = -1;
@@ -52,11 +59,10 @@ class ExplainView {
     const samples = element("div", { class: "samples" });
     for (let index = 0; index < petalSpecies.length; index++) {
       const label = petalSpecies[index];
-      const sample = button("", () => void this.page.attempt(() => this.#take(drawnFlower(index))));
+      const sample = button("", () => void this.page.attempt(async () => this.#take(await drawnFlower(index))));
       sample.setAttribute("aria-label", label);
       samples.append(sample);
-      // Drawn one a frame: ten at once would hold the page.
-      void drawLater(sample, label, index);
+      void this.page.attempt(async () => sample.append(pictureCanvas(label, await drawnFlower(index))));
     }
     const drop = element("div", { class: "drop" }, element("p", { text: text("drop") }), open);
     drop.append(element("p", { text: text("samples") }), samples);
@@ -72,7 +78,7 @@ class ExplainView {
       if (file) void this.page.attempt(() => this.#takeFile(file));
     });
     const figure = element("figure", {}, this.#photograph, element("figcaption", { text: text("photograph") }));
-    return element("section", { class: "card" }, figure, drop);
+    return element("section", { class: "card" }, figure, drop, element("p", { class: "soft", text: text("knows") }));
   }
 
   #resultCard(): HTMLElement {
@@ -92,15 +98,22 @@ class ExplainView {
     const names = methodNames.map((name) => [name, methodNamed(name).title] as const);
     const method = choice(text("method"), names, this.#method, (value) => {
       this.#method = value;
+      enable();
       again();
     });
+    /** What has no influence on the method cannot be chosen. */
+    const enable = (): void => {
+      const chosen = methodNamed(this.#method);
+      layer.querySelector("select")!.disabled = !choosesLayer(chosen);
+      baseline.querySelector("select")!.disabled = !choosesBaseline(chosen);
+    };
     const classNames = this.page.state.network.classNames.map((name, index) => [String(index), name] as const);
     const versus = choice(text("versus"), [["-1", text("nothing")], ...classNames], "-1", (value) => {
       this.#versus = Number(value);
       again();
     });
     const known = layers.map((name) => [name, name] as const);
-    const layer = choice(text("layer"), [["", text("layerDefault")], ...known], "", (value) => {
+    const layer = choice(text("layer"), [["", text("layerDefault")], ...known], this.#layer, (value) => {
       this.#layer = value;
       again();
     });
@@ -113,6 +126,7 @@ class ExplainView {
         again();
       },
     );
+    enable();
     return element(
       "section",
       { class: "card" },
@@ -132,7 +146,10 @@ class ExplainView {
   async #take(picture: RgbImage): Promise<void> {
     const { state } = this.page;
     state.picture = picture;
+    // Fitting the picture and compiling the network are two tasks: together they would hold a slow processor.
+    await nextFrame();
     drawPicture(this.#photograph, this.#seen());
+    await nextFrame();
     this.#scores = await state.network.classify(picture, { top: state.network.classNames.length });
     this.#target = this.#scores[0].index;
     this.#drawClasses();
@@ -196,8 +213,9 @@ class ExplainView {
     const { state } = this.page;
     const method = methodNamed(this.#method);
     const options: MethodOptions = {
-      ...(this.#layer && method.family === "cam" ? { layers: [this.#layer] } : {}),
-      ...(method.family === "path" ? { baselines: [this.#baseline as BaselineChoice], steps: 32 } : {}),
+      ...(this.#layer && choosesLayer(method) ? { layers: [this.#layer] } : {}),
+      ...(choosesBaseline(method) ? { baselines: [this.#baseline as BaselineChoice] } : {}),
+      ...(method.family === "path" ? { steps: 32 } : {}),
       signed: this.#versus >= 0,
     };
     const key = JSON.stringify([this.#method, options]);
@@ -244,11 +262,6 @@ class ExplainView {
 function positiveShare({ values, height, width }: { values: Float32Array; height: number; width: number }) {
   const peak = values.reduce((most, value) => Math.max(most, value), 0);
   return { height, width, values: values.map((value) => (peak > 0 ? Math.max(0, value) / peak : 0)) };
-}
-
-async function drawLater(target: HTMLElement, label: string, index: number): Promise<void> {
-  for (let frame = 0; frame <= index; frame++) await nextFrame();
-  target.append(pictureCanvas(label, drawnFlower(index)));
 }
 
 export const explainView = (page: Page): View => new ExplainView(page);
