@@ -3,6 +3,7 @@ import { fitImage } from "../data/resize.ts";
 import { Device } from "../engine/device.ts";
 import { DeviceError, UsageError } from "../engine/errors.ts";
 import type { DeviceValue } from "../engine/plan/plan.ts";
+import { yieldToHost } from "../engine/yieldToHost.ts";
 import { decodeFile, type FileSource } from "../interop/decode.ts";
 import { FrameReader } from "../interop/frameReader.ts";
 import { type FrameSource, type HostDevice, isFrame } from "../interop/textures.ts";
@@ -103,7 +104,11 @@ export class ImageClassifier {
     signal?.throwIfAborted();
     const device = given instanceof Device ? given : given ? Device.adopt(given) : await openBrowserDevice();
     try {
-      return new ImageClassifier(createClassifier(device, description), given === undefined, decode);
+      // Reading the weights, handing them to the GPU, and the first compilation are three tasks of the page.
+      await yieldToHost();
+      const classifier = createClassifier(device, description);
+      await yieldToHost();
+      return new ImageClassifier(classifier, given === undefined, decode);
     } catch (error) {
       if (!given) device.destroy();
       throw error;

@@ -10,7 +10,7 @@ import { workloads } from "../../bench/workloads.ts";
 import { buildDemo } from "../../script/build-demo.mjs";
 import { petalSpecies, renderPetal } from "../../src/data/petals.ts";
 import { encodePng, loadImageClassifier } from "../../src/node.ts";
-import { launchChromium, type Served, serveFolder } from "../browser.ts";
+import { launchChromium, longestTask, type Served, serveFolder, taskCategories } from "../browser.ts";
 import { testDevice } from "../device.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -40,7 +40,7 @@ beforeAll(async () => {
   context.on("console", (message) => message.type() === "error" && violations.push(message.text()));
   context.on("weberror", (error) => violations.push(error.error().message));
   context.on("request", (request) => isOurs(request.url()) || foreign.push(request.url()));
-  await browser.startTracing(page, { categories: ["disabled-by-default-devtools.timeline"] });
+  await browser.startTracing(page, { categories: taskCategories });
   await page.goto(`${served.origin}/`);
   await page.waitForFunction(() => document.body.dataset.ready === "true", null, { timeout: 60_000 });
 }, 120_000);
@@ -84,23 +84,6 @@ async function logitsInPage(bytes: Uint8Array): Promise<number[]> {
     },
     [...bytes],
   );
-}
-
-interface TraceEvent {
-  readonly name: string;
-  readonly pid: number;
-  readonly tid: number;
-  /** Time that the thread itself spent, in microseconds: what other programs took is not in it. */
-  readonly tdur?: number;
-  readonly args?: { readonly name?: string };
-}
-
-/** The longest task, in milliseconds, of the main threads of pages. */
-function longestTask(events: readonly TraceEvent[]): number {
-  const isMain = ({ name, args }: TraceEvent): boolean => name === "thread_name" && args?.name === "CrRendererMain";
-  const main = new Set(events.filter(isMain).map(({ pid, tid }) => `${pid}.${tid}`));
-  const tasks = events.filter(({ name, pid, tid }) => /RunTask$/.test(name) && main.has(`${pid}.${tid}`));
-  return tasks.reduce((most, { tdur = 0 }) => Math.max(most, tdur / 1000), 0);
 }
 
 const distance = (found: readonly number[], expected: readonly number[]): number =>
@@ -219,7 +202,7 @@ describe("the page", () => {
   }, 60_000);
 
   it("never holds the main thread for more than 100 ms", async () => {
-    const longest = longestTask(JSON.parse((await browser.stopTracing()).toString("utf8")).traceEvents);
+    const longest = longestTask(await browser.stopTracing());
     console.log(`main thread: longest task ${longest.toFixed(0)} ms of its own time (bound 100)`);
     expect(longest).toBeGreaterThan(0);
     expect(longest).toBeLessThanOrEqual(100);
