@@ -70,7 +70,14 @@ export async function measureColdStart(
     const notes = [...disagreeing].map(
       (name) => `${name}: its result differs from this engine's, so there is no ratio`,
     );
-    return { name: coldStart, ...summarise(contenders, disagreeing), agreement, notes, faults: disagreeing.size };
+    return {
+      name: coldStart,
+      ...summarise(contenders, disagreeing),
+      agreement,
+      notes,
+      peakBytes: {},
+      faults: disagreeing.size,
+    };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -5,6 +5,7 @@ import { Device } from "../src/engine/device.ts";
 import { ParameterStore } from "../src/engine/parameters.ts";
 import { type OpenedGpu, openGpu } from "../src/engine/softwareAdapter.node.ts";
 import { loadWeights } from "../src/nn/formats/files.node.ts";
+import { watchBuffers } from "./bufferWatch.ts";
 import { measureColdStart } from "./coldStart.ts";
 import { encodeAndSubmit, plannedMemory } from "./engineFacts.ts";
 import type { Engine } from "./engines/engine.ts";
@@ -92,6 +93,7 @@ export async function main(args: readonly string[], rawText: Plugin): Promise<vo
   checkNames("--peers", options.peers ?? [], peerNames);
   if (!hasPeers()) log(`the peers are not installed, so this engine runs alone; install them: ${installHint}`);
   const opened = await openGpu();
+  watchBuffers();
   const device = await Device.open(opened.adapter, opened.description);
   offerGpu(opened.gpu);
   const wanted = peerNames.filter((name) => hasPeers() && (options.peers?.includes(name) ?? true));

@@ -1,3 +1,4 @@
+import { peakBytesOf } from "./bufferWatch.ts";
 import type { Engine, Work } from "./engines/engine.ts";
 import type { Material } from "./material.ts";
 import { cosine, relativeDifference, rounded, type Timing, timingOf } from "./statistics.ts";
@@ -16,6 +17,8 @@ export interface WorkloadResult {
   readonly agreement: Record<string, number>;
   /** Peers that were left out, settings that they chose, disagreements. */
   readonly notes: readonly string[];
+  /** By engine: the most bytes of GPU buffers during preparation and the first run, where they are counted. */
+  readonly peakBytes: Record<string, number>;
   /** How many peers failed or disagreed. */
   readonly faults: number;
 }
@@ -51,24 +54,31 @@ async function timed(work: Work): Promise<number> {
   return performance.now() - start;
 }
 
+async function firstRun(engine: Engine, workload: Workload, material: Material) {
+  const work = await engine.prepare(workload, material);
+  return typeof work === "string" ? work : { work, got: Float32Array.from(await (work.check ?? work.run)()) };
+}
+
 /** Prepares the peers that can do this workload and have the same results as the first engine, which must succeed. */
 async function contend(engines: readonly Engine[], workload: Workload, material: Material, options: MeasureOptions) {
   const contenders: Contender[] = [];
   const agreement: Record<string, number> = {};
   const disagreeing = new Set<string>();
   const notes: string[] = [];
+  const peakBytes: Record<string, number> = {};
   let failures = 0;
   let want: Float32Array | undefined;
   for (const engine of engines) {
     const { name } = engine;
     try {
       options.log(`${workload.name}: ${name} starts`);
-      const work = await engine.prepare(workload, material);
-      if (typeof work === "string") {
-        notes.push(`${name}: ${work}`);
+      const { result, bytes } = await peakBytesOf(() => firstRun(engine, workload, material));
+      if (typeof result === "string") {
+        notes.push(`${name}: ${result}`);
         continue;
       }
-      const got = Float32Array.from(await (work.check ?? work.run)());
+      const { work, got } = result;
+      if (bytes !== null) peakBytes[name] = bytes;
       if (work.note) notes.push(`${name}: ${work.note}`);
       contenders.push({ name, work, times: [] });
       if (!want) {
@@ -85,7 +95,7 @@ async function contend(engines: readonly Engine[], workload: Workload, material:
       notes.push(`${name}: failed: ${firstLine(error)}`);
     }
   }
-  return { contenders, agreement, disagreeing, notes, faults: failures + disagreeing.size };
+  return { contenders, agreement, disagreeing, notes, peakBytes, faults: failures + disagreeing.size };
 }
 
 /**

@@ -20,6 +20,8 @@ export interface Details {
   readonly agreement: Record<string, Record<string, number>>;
   /** By workload: who was left out, settings that were chosen, disagreements. */
   readonly notes: Record<string, readonly string[]>;
+  /** By workload and engine: the most bytes of GPU buffers during preparation and the first run. */
+  readonly peakBytes: Record<string, Record<string, number>>;
   /** What is told of this engine alone. */
   readonly engine?: {
     readonly encodeAndSubmitMilliseconds: number;
@@ -40,7 +42,12 @@ export function reportOf(
   return {
     ...head,
     workloads: results.map(({ name, tepal, peers, ratio }) => ({ name, tepal, peers, ratio })),
-    details: { ...details, agreement: byName(({ agreement }) => agreement), notes },
+    details: {
+      ...details,
+      agreement: byName(({ agreement }) => agreement),
+      peakBytes: byName((each) => each.peakBytes),
+      notes,
+    },
   };
 }
 
@@ -88,6 +95,14 @@ function memoryCells(facts: readonly MemoryFact[]): Cells {
   return [["activations", "planned", "lower bound", "ratio"], ...rows];
 }
 
+function peakCells(peaks: Details["peakBytes"]): Cells {
+  const names = [...new Set(Object.values(peaks).flatMap((each) => Object.keys(each)))];
+  const rows = Object.entries(peaks)
+    .filter(([, each]) => Object.keys(each).length > 0)
+    .map(([workload, each]) => [workload, ...names.map((name) => (name in each ? mebibytes(each[name]) : "–"))]);
+  return [["peak of GPU buffers", ...names], ...rows];
+}
+
 function bundleCells(bundles: Record<string, Size>): Cells {
   const rows = Object.entries(bundles).map(([name, { gzip, wasm }]) => [
     name,
@@ -98,11 +113,13 @@ function bundleCells(bundles: Record<string, Size>): Cells {
 
 /** The report for people. */
 export function printReport({ adapter, versions, workloads, details }: BenchReport, markdown: boolean): string {
-  const { weights, notes, engine } = details;
+  const { weights, notes, peakBytes, engine } = details;
   const names = Object.entries(versions).map((pair) => pair.join(" "));
   const parts = [`${adapter}; ${names.join(", ")}; ${weights}\n`, table(workloadCells(workloads), markdown)];
   const lines = Object.entries(notes).flatMap(([name, each]) => each.map((note) => `- ${name}: ${note}\n`));
   if (lines.length > 0) parts.push(lines.join(""));
+  if (Object.values(peakBytes).some((each) => Object.keys(each).length > 0))
+    parts.push(table(peakCells(peakBytes), markdown));
   if (engine)
     parts.push(
       `Encode and submit on the CPU, per forward: ${figure(engine.encodeAndSubmitMilliseconds)} ms (median)\n`,

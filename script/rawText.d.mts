@@ -1,3 +1,3 @@
 import type { Plugin } from "esbuild";
 
-export function rawText(options?: { comments?: boolean }): Plugin;
+export function rawText(options?: { readonly comments?: boolean }): Plugin;

@@ -78,7 +78,7 @@ export type { MobileNetV2Options } from "./nn/mobilenetV2.ts";
 export type { Network } from "./nn/network.ts";
 export type { NetworkData, NetworkTrainingOptions } from "./nn/networkTraining.ts";
 export type { AdamOptions, Optimiser, Schedule as LearningRateSchedule } from "./nn/optimisers.ts";
-export type { BatchPlace, LabelledPixelSource, SourcedTensors } from "./nn/pixelSource.ts";
+export type { BatchPlace, HostPixels, LabelledPixelSource, PixelSource, SourcedTensors } from "./nn/pixelSource.ts";
 export type { SmallCnnOptions } from "./nn/smallCnn.ts";
 export type { TrainablePart } from "./nn/trainableLayers.ts";
 export type {

@@ -6,6 +6,7 @@ const guide = [
   ["The practical, with its mistakes", "guide/practical"],
   ["From graph to plan", "guide/compiler"],
   ["Add an op in three files", "guide/add-an-op"],
+  ["Which names are stable", "guide/stability"],
 ] as const;
 
 const reference = [

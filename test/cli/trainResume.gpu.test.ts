@@ -8,6 +8,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { historyChart } from "../../src/cli/train/chart.ts";
 import { encodePng } from "../../src/data/png.node.ts";
 import { uniform } from "../../src/engine/random.ts";
+import { TuningTable } from "../../src/engine/tuning.ts";
+import { saveTuning } from "../../src/engine/tuningCache.node.ts";
+import { readCheckpoint } from "../../src/nn/formats/checkpoint.node.ts";
 
 const program = fileURLToPath(new URL("../../bin/tepal.mjs", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "tepal-resume-"));
@@ -79,6 +82,29 @@ describe("train --resume", () => {
       3,
       expect.stringMatching(/expected learningRate 0.5; found 0.001; resume with the settings/),
     ]);
+  });
+});
+
+describe("a checkpoint of train", () => {
+  it("records the tuning table that was in use, or that there was none", async () => {
+    const cache = join(folder, "cache");
+    const trained = (out: string) =>
+      spawnSync(
+        process.execPath,
+        line(out, "--json").map((word, at, all) => (all[at - 1] === "--epochs" ? "1" : word)),
+        {
+          encoding: "utf8",
+          env: { ...process.env, XDG_CACHE_HOME: cache },
+        },
+      );
+    const tuningIn = async (out: string) => (await readCheckpoint(join(folder, out, "checkpoint.safetensors")))?.tuning;
+    const { adapter } = JSON.parse(trained("untuned").stdout);
+    expect(await tuningIn("untuned")).toBeNull();
+    const table = new TuningTable(adapter, { "an op of these shapes": { choice: { tile: 4 }, source: "0 0" } });
+    await saveTuning(table, join(cache, "tepal"));
+    expect(trained("tuned").status).toBe(0);
+    expect(await tuningIn("tuned")).toEqual(JSON.parse(JSON.stringify(table)));
+    expect(history("tuned")).toBe(history("untuned"));
   });
 });
 

@@ -82,7 +82,9 @@ export async function trainInFolder(
       checkpoint: {
         every: folder.checkpointEvery,
         save: async (state) => {
-          await writeCheckpoint(path, { state, config, adapter, tuning: null });
+          // No choice changes a bit: the table is kept to tell what ran, not to be used again.
+          const tuning = (classifier.device.tuning?.toJSON() ?? null) as Checkpoint["tuning"];
+          await writeCheckpoint(path, { state, config, adapter, tuning });
           if (state.position.position === 0) await writeHistory(out, state);
         },
       },
