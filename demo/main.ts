@@ -103,8 +103,7 @@ class Tabs {
 }
 
 function showMissingGpu(error: DeviceError): void {
-  const again = button("↻", () => location.reload());
-  again.setAttribute("aria-label", text("explain"));
+  const again = button(text("reload"), () => location.reload());
   const card = element("section", { class: "card error", attributes: { id: "no-webgpu" } });
   card.append(
     element("h2", { text: text("noGpuTitle") }),

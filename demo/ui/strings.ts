@@ -15,6 +15,7 @@ const english = {
   noGpuTitle: "This browser offers no WebGPU",
   noGpu:
     "The page computes on the graphics card through WebGPU, and found none. What helps: a recent Chrome, Edge, Safari or Firefox; hardware acceleration switched on in its settings; an address with https, or localhost.",
+  reload: "Try again",
   failed: "That did not work: ",
   deviceLost: "The graphics card was taken away from the page. Load it again to go on.",
   open: "Choose a picture",
@@ -138,6 +139,7 @@ const spanish: Record<TextKey, string> = {
   noGpuTitle: "Este navegador no ofrece WebGPU",
   noGpu:
     "La página calcula en la tarjeta gráfica mediante WebGPU y no ha encontrado ninguna. Ayuda: un Chrome, Edge, Safari o Firefox reciente; la aceleración por hardware activada en sus ajustes; una dirección con https, o localhost.",
+  reload: "Probar otra vez",
   failed: "No ha funcionado: ",
   deviceLost: "La página ha perdido la tarjeta gráfica. Vuelva a cargarla para seguir.",
   open: "Elegir una imagen",

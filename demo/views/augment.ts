@@ -96,7 +96,7 @@ class AugmentView {
         captions(this.#original, "broughtBack"),
       ),
     );
-    this.node.append(this.#sliders, pictures);
+    this.node.append(pictures, this.#sliders);
     this.#drawSliders();
     this.#update();
   }
