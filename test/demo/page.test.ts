@@ -206,7 +206,7 @@ describe("the page", () => {
     console.log(`main thread: longest task ${longest.toFixed(0)} ms of its own time (bound 100)`);
     expect(longest).toBeGreaterThan(0);
     expect(longest).toBeLessThanOrEqual(100);
-  });
+  }, 240_000);
 
   it("measures the engine in the browser, and saves the report", async () => {
     const bench = await context.newPage();
