@@ -29,6 +29,8 @@ export interface MeasureOptions {
   readonly budgetSeconds: number;
   readonly leastRounds: number;
   readonly log: (line: string) => void;
+  /** Called after each round; the first is 1. */
+  readonly onRound?: (round: number) => void;
 }
 
 interface Contender {
@@ -120,6 +122,7 @@ export async function measureWorkload(
         times.push(await timed(work));
       }
       options.log(`${workload.name}: round ${round + 1} of ${options.rounds}`);
+      options.onRound?.(round + 1);
     }
   } finally {
     for (const { work } of contenders) work.dispose();

@@ -71,6 +71,7 @@ export { evaluateLogits } from "./nn/metrics.ts";
 export { mobileNetV2 } from "./nn/mobilenetV2.ts";
 export { trainNetwork } from "./nn/networkTraining.ts";
 export { adam, adamW, cosineSchedule, sgd, stepSchedule, warmUpSchedule } from "./nn/optimisers.ts";
+export { hostSource } from "./nn/pixelSource.ts";
 export { smallCnn } from "./nn/smallCnn.ts";
 export { trainableFrom } from "./nn/trainableLayers.ts";
 export type * from "./types.ts";

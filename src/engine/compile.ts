@@ -5,6 +5,7 @@ import { ParameterStore } from "./parameters.ts";
 import { runPasses } from "./passes/index.ts";
 import { Plan } from "./plan/plan.ts";
 import type { Tuning } from "./tuning.ts";
+import { yieldToHost } from "./yieldToHost.ts";
 
 /** Bytes that a plan may allocate unless told otherwise: 2 GiB. */
 export const defaultMemoryBudget = 2 * 2 ** 30;
@@ -48,6 +49,7 @@ export async function compile(device: Device, graph: Graph, options: CompileOpti
     { ...graph, outputs },
     { optimise: options.optimise ?? true, bitMasks: options.bitMasks },
   );
+  await yieldToHost();
   const plan = new Plan(device, optimised, options.parameters ?? new ParameterStore(device), {
     maxBatch,
     shrinkBatch: options.shrinkBatch ?? false,
