@@ -30,7 +30,7 @@ export interface AugmentationEffect {
   readonly ownCorruptions: readonly string[];
 }
 
-/** Where GradCAM's maps lie on test images, and whether what they show decides the answer. */
+/** Where the maps lie on test images, and whether what they show decides the answer. */
 export interface Looking {
   /** Where outlines are known; counts of images whose map is not empty. */
   readonly masks: {
@@ -43,6 +43,8 @@ export interface Looking {
     /** Right answers whose map has its peak beside the object. */
     readonly rightBeside: number;
   } | null;
+  /** The same pointing game for GradCAM at the last activation, where the maps are of another kind; else null. */
+  readonly coarse: { readonly count: number; readonly hits: number } | null;
   /** Areas under the curves of the answer's probability, means over images. */
   readonly curves: {
     readonly images: number;
@@ -53,7 +55,7 @@ export interface Looking {
   };
 }
 
-/** The surest mistake, as GradCAM shows it. */
+/** The surest mistake, as the map shows it. */
 export interface MistakeAnswer {
   readonly name: string;
   readonly predicted: string;

@@ -65,8 +65,11 @@ function checkFigures({ headline, evaluation, history, bestEpoch }: ReportData):
 function namedImages(report: ReportData): { name: string; image: RgbImage }[] {
   return [
     ...report.data.samples.map(({ label, image }) => ({ name: `sample of ${label}`, image })),
-    ...report.explanations.flatMap(({ name, image, gradcam, integratedGradients }) =>
-      [image, gradcam.overlay, gradcam.heatmap ?? image, integratedGradients.image].map((i) => ({ name, image: i })),
+    ...report.explanations.flatMap(({ name, image, gradcam, coarse, integratedGradients }) =>
+      [image, gradcam.overlay, gradcam.heatmap ?? image, coarse ?? image, integratedGradients.image].map((i) => ({
+        name,
+        image: i,
+      })),
     ),
     ...report.mistakes.flatMap(({ name, image, gradcamPredicted, gradcamActual }) =>
       [image, gradcamPredicted, gradcamActual].map((i) => ({ name, image: i })),

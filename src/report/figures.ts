@@ -25,11 +25,13 @@ export function reportFigures(report: ReportData): Record<string, unknown> {
     history,
     bestEpoch: bestEpoch ?? null,
     evaluation,
-    explanations: explanations.map(({ image: _, gradcam, integratedGradients, ...words }) => {
+    explanations: explanations.map(({ image: _, coarse: _coarse, gradcam, integratedGradients, ...words }) => {
       const { overlay: _overlay, heatmap: _heatmap, ...gradcamWords } = gradcam;
       const { image: _image, ...attributionWords } = integratedGradients;
       return { ...words, gradcam: gradcamWords, integratedGradients: attributionWords };
     }),
+    map: report.map ?? "GradCAM",
+    backbone: report.backbone ?? null,
     answers: { ...report.answers, improvements: rankImprovements(report) },
     confusions: report.confusions.pairs,
     calibration: report.calibration,

@@ -3,11 +3,12 @@ import { Html, html } from "./html.ts";
 import { answerTexts } from "./texts/answers.ts";
 import { chartTexts } from "./texts/charts.ts";
 import { sectionTexts } from "./texts/sections.ts";
+import type { MapName } from "./types.ts";
 
 export const languages = ["en", "es"] as const;
 export type Language = (typeof languages)[number];
 
-/** A text in every language. `{0}`, `{1}` … are filled in; the text itself may hold markup. */
+/** A text in every language. `{0}`, `{1}` … are filled in, `{map}` by the name of the map; the text itself may hold markup. */
 export type Text = Readonly<Record<Language, string>>;
 
 export const texts = { ...sectionTexts, ...chartTexts, ...answerTexts } satisfies Record<string, Text>;
@@ -19,9 +20,13 @@ export type Say = {
   readonly language: Language;
 };
 
-export function speak(language: Language): Say {
+export function speak(language: Language, map: MapName = "GradCAM"): Say {
   const say = (key: TextKey, ...values: readonly (Html | string | number)[]): Html =>
-    new Html(texts[key][language].replace(/\{(\d)\}/g, (_, place: string) => html`${values[Number(place)]}`.text));
+    new Html(
+      texts[key][language]
+        .replaceAll("{map}", map)
+        .replace(/\{(\d)\}/g, (_, place: string) => html`${values[Number(place)]}`.text),
+    );
   return Object.assign(say, { language });
 }
 

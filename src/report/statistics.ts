@@ -46,7 +46,7 @@ export interface MaskSummary {
   readonly meanArea: number | null;
 }
 
-/** How well GradCAM's maps fall on the known masks; null where no explanation has one. */
+/** How well the maps fall on the known masks; null where no explanation has one. */
 export function maskSummary(explanations: readonly ExplainedImage[]): MaskSummary | null {
   const maps = explanations.map((e) => e.gradcam);
   const scored = maps.filter((m) => m.pointingHit !== undefined || m.massInMask !== undefined);

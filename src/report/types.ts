@@ -18,6 +18,10 @@ export interface ReportData {
   /** Shown as given. Leave it out where the same run must give the same page byte for byte. */
   readonly createdAt?: string;
   readonly headline: Headline;
+  /** The class activation map of the pictures; default GradCAM. */
+  readonly map?: MapName;
+  /** What a backbone that was trained before knew of the classes, where that is known. */
+  readonly backbone?: BackboneKnowledge;
   readonly data: DataSummary;
   /** One row per epoch, in order; empty where nothing was trained. */
   readonly history: readonly EpochRecord[];
@@ -40,6 +44,20 @@ export interface ReportData {
   readonly timings: Readonly<Record<string, number>>;
   /** The colour maps the pictures were drawn with, for the legends; default `ember` and `balance`. */
   readonly colormaps?: { readonly heatmap?: ColormapName; readonly attribution?: ColormapName };
+}
+
+export type MapName = "GradCAM" | "LayerCAM";
+
+/** Classes that the backbone was trained on and others, with the described model's right answers among the test images of each. */
+export interface BackboneKnowledge {
+  readonly seen: KnownClasses;
+  readonly unseen: KnownClasses;
+}
+
+export interface KnownClasses {
+  readonly classNames: readonly string[];
+  readonly correct: number;
+  readonly count: number;
 }
 
 export interface Headline {
@@ -94,7 +112,10 @@ export interface ExplainedImage {
   readonly predicted: string;
   readonly predictedProbability: number;
   readonly actual: string;
+  /** The class activation map that the report names. */
   readonly gradcam: GradcamPicture;
+  /** GradCAM at the last activation, over the image, where the map is another. */
+  readonly coarse?: RgbImage;
   readonly integratedGradients: AttributionPicture;
 }
 
@@ -128,7 +149,7 @@ export interface Mistake {
   readonly predicted: string;
   readonly probability: number;
   readonly actual: string;
-  /** Overlays of GradCAM for the predicted and for the true class. */
+  /** Overlays of the map for the predicted and for the true class. */
   readonly gradcamPredicted: RgbImage;
   readonly gradcamActual: RgbImage;
 }

@@ -7,6 +7,7 @@ import { RESIZE_MODES } from "../../data/resize.ts";
 import type { Device } from "../../engine/device.ts";
 import { UsageError } from "../../engine/errors.ts";
 import type { ClassifierDescription } from "../../nn/classifier.ts";
+import { embeddedWeights } from "../../nn/formats/embedded.node.ts";
 import { saveModel } from "../../nn/formats/files.node.ts";
 import { sha256 } from "../../nn/formats/model.ts";
 import { historyCsv } from "../../nn/history.ts";
@@ -18,14 +19,14 @@ import type { RobustnessResult } from "../../report/robustness.ts";
 import { type CommandContext, defineCommand } from "../command.ts";
 import { dataOptions } from "../dataset.ts";
 import { withDevice } from "../device.ts";
-import { readClassifier } from "../model.ts";
+import { EMBEDDED, readClassifier } from "../model.ts";
 import { namedPolicy, savedPolicy } from "../policy.ts";
 import { chooseImages, explainTest, testPredictions } from "../practical/explaining.ts";
 import { measureLooking } from "../practical/looking.ts";
 import { drawPetals, loadPhotographs, type Material } from "../practical/material.ts";
 import { notebookCosts } from "../practical/notebook.ts";
 import { type Side, sides, type Tested, type TrainedPair, trainPair } from "../practical/pair.ts";
-import { type PracticalSettings, reportData } from "../practical/reporting.ts";
+import { backboneKnowledge, type PracticalSettings, reportData } from "../practical/reporting.ts";
 import { trainFrozenBackbone, trainSmallCnn } from "../practical/training.ts";
 import { heldImages } from "../robustness/held.ts";
 import { measureRobustness } from "../robustness/measure.ts";
@@ -34,7 +35,15 @@ import { measureRobustness } from "../robustness/measure.ts";
 const defaults = {
   smallCnn: { epochs: 6, batch: 16, learningRate: 1e-2 },
   head: { epochs: 10, batch: 32, learningRate: 1e-3 },
+  /** On petals in minutes: every augmented epoch goes through the whole backbone. */
+  briefHead: { epochs: 6, batch: 32, learningRate: 1e-3 },
 };
+
+/** Flowers of each species that are drawn for a backbone in minutes. */
+const briefPetals = { train: 100, validation: 25, test: 30 } as const;
+
+/** Edge in pixels of a backbone's images, and of photographs for smallCnn. */
+const defaultSize = 96;
 
 /** What is measured: within minutes on two cores, or everything. */
 const extents = {
@@ -68,9 +77,11 @@ export const command = defineCommand({
     weights: {
       type: "path",
       exists: "file",
+      word: EMBEDDED,
       placeholder: "FILE",
-      help: "MobileNetV2's weights: frozen backbone, new head; without it, smallCnn from scratch",
+      help: "MobileNetV2's weights: frozen backbone, new head; else the small backbone of the package",
     },
+    network: { type: "choice", choices: ["smallCnn"], help: "a network from scratch, in place of --weights" },
     split: { type: "path", exists: "file", placeholder: "FILE", help: "JSON that lists the photographs of each part" },
     out: {
       type: "path",
@@ -78,10 +89,19 @@ export const command = defineCommand({
       placeholder: "DIR",
       help: "where report, model and history are written",
     },
-    size: { type: "integer", min: 32, max: 1024, default: 96, help: "edge of a backbone's images in pixels" },
+    size: {
+      type: "integer",
+      min: 32,
+      max: 1024,
+      help: "edge of the images in pixels, else 96; 64 for smallCnn on petals",
+    },
     resize: { type: "choice", choices: RESIZE_MODES, default: "aspect", help: "how photographs are resized" },
     seed: { type: "integer", min: 0, default: 1, help: "decides drawings, split, first weights and order" },
-    epochs: { type: "integer", min: 1, help: "passes over the training images, else 6 for smallCnn, 10 for a head" },
+    epochs: {
+      type: "integer",
+      min: 1,
+      help: "passes over the training images, else 6 on petals and for smallCnn, 10 for a head on photographs or with --full",
+    },
     batch: { type: "integer", min: 1, help: "images a step, else 16 for smallCnn, 32 for a head" },
     lr: { type: "number", min: 0, help: "learning rate of Adam, else 0.01 for smallCnn, 0.001 for a head" },
     explain: { type: "integer", min: 1, max: 100, help: "test images to explain, else 10, with --full 30" },
@@ -110,8 +130,9 @@ export const command = defineCommand({
   examples: [
     [
       "tepal practical",
-      "draws petals, trains two models on them, answers the five questions; no network, no GPU needed",
+      "draws petals, trains two heads on the package's backbone, answers the five questions; no network, no GPU needed",
     ],
+    ["tepal practical --network smallCnn", "the same with a small network from scratch"],
     [
       "tepal practical --data flower_photos --weights mobilenet_v2.h5 --lang es --out runs/flowers",
       "the practical on photographs, its report in Spanish",
@@ -126,9 +147,14 @@ export const command = defineCommand({
     if (args.split !== undefined && args.data === undefined) throw new UsageError("--split needs --data DIR");
     if (args.policy === "none")
       throw new UsageError("--policy names what the second model gets, found none; choose basic, advanced or a file");
-    const suited = args.weights === undefined ? defaults.smallCnn : defaults.head;
+    if (args.network !== undefined && args.weights !== undefined)
+      throw new UsageError("expected one of --weights FILE and --network NAME, found both; keep one");
+    const weights = args.network === undefined ? (args.weights ?? EMBEDDED) : undefined;
+    const suited = defaults[weights === undefined ? "smallCnn" : args.data || args.full ? "head" : "briefHead"];
     const settings: PracticalSettings = {
       ...args,
+      weights,
+      size: args.size ?? (weights === undefined && args.data === undefined ? undefined : defaultSize),
       resize: args.resize as "tf" | "aspect",
       policyName: args.policy,
       policy: namedPolicy(args.policy),
@@ -185,6 +211,7 @@ class Practical {
       adapter,
       version: context.version,
       weightsHash: await hashOf(settings.weights),
+      backbone: backboneKnowledge(settings, material, model),
       timings: this.#clock.seconds,
     });
     const report = resolve(settings.out, "report.html");
@@ -217,9 +244,12 @@ class Practical {
 
   async #material(): Promise<Material> {
     const { settings, context } = this;
-    const { data, weights, size } = settings;
-    if (data === undefined)
-      return drawPetals(settings.seed, context.terminal, undefined, weights === undefined ? undefined : size);
+    const { data, weights, size, full } = settings;
+    if (data === undefined) {
+      const perClass = weights === undefined || full ? undefined : briefPetals;
+      return drawPetals(settings.seed, context.terminal, { size, perClass });
+    }
+    if (size === undefined) throw new UsageError("expected a size for photographs, found none; give --size");
     return loadPhotographs({ ...settings, data }, { ...settings, inputSize: [size, size] }, context.terminal);
   }
 
@@ -288,7 +318,7 @@ class Practical {
 }
 
 const hashOf = async (path: string | undefined): Promise<string | null> =>
-  path === undefined ? null : sha256(new Uint8Array(await readFile(path)));
+  path === undefined ? null : sha256(new Uint8Array(await readFile(path === EMBEDDED ? embeddedWeights() : path)));
 
 async function save(
   settings: PracticalSettings,

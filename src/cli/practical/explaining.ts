@@ -3,10 +3,10 @@ import { argmaxOfRow } from "../../nn/metrics.ts";
 import type { MistakeAnswer } from "../../report/answers.ts";
 import type { ExplainedImage, Mistake, RgbImage } from "../../report/types.ts";
 import { baselinePixels } from "../../xai/baselines.ts";
-import { GradCam } from "../../xai/gradCam.ts";
 import { IntegratedGradients } from "../../xai/integratedGradients.ts";
 import { renderAttribution, renderHeatmap, renderOverlay, upsampleHeatmap } from "../../xai/overlay.ts";
 import type { Terminal } from "../terminal.ts";
+import { PlaceMaps, placeMapOf } from "./maps.ts";
 import { imageOf, type Material } from "./material.ts";
 
 /** What the network said of the test images. */
@@ -60,7 +60,7 @@ export function chooseImages(labels: Int32Array, classes: number, count: number)
   return chosen;
 }
 
-/** Explains test images by Grad-CAM and Integrated Gradients, and mistakes by Grad-CAM for both classes. */
+/** Explains test images by a class activation map and Integrated Gradients, and mistakes by the map for both classes. */
 export async function explainTest(
   classifier: Classifier,
   material: Material,
@@ -74,10 +74,12 @@ export async function explainTest(
   const confidence = (index: number): number => test.probabilities[index * classes + test.predicted[index]];
   const wrong = [...labels.keys()].filter((index) => test.predicted[index] !== labels[index]);
   const shown = wrong.sort((a, b) => confidence(b) - confidence(a)).slice(0, count);
-  using gradCam = await GradCam.create(classifier.explainable);
+  const place = placeMapOf(classifier);
+  using maps = await PlaceMaps.create(classifier, place);
+  using coarse = place.layers ? await PlaceMaps.create(classifier, { name: "GradCAM" }) : null;
   using gradients = await IntegratedGradients.create(classifier.explainable, { maxEvaluations: steps, rule });
   const progress = terminal.progress("explaining test images", chosen.length + shown.length);
-  const explainer = new Explainer(classifier, material, test, gradCam, gradients);
+  const explainer = new Explainer(classifier, material, test, { maps, coarse }, gradients);
   const explanations: ExplainedImage[] = [];
   for (const index of chosen) {
     explanations.push(await explainer.explain(index));
@@ -93,7 +95,7 @@ export async function explainTest(
   return { explanations, mistakes, mistake };
 }
 
-interface GradCamOfImage {
+interface MapOfImage {
   readonly values: Float32Array;
   readonly heatmap: RgbImage;
   readonly overlay: RgbImage;
@@ -105,14 +107,15 @@ class Explainer {
     private readonly classifier: Classifier,
     private readonly material: Material,
     private readonly predictions: TestPredictions,
-    private readonly gradCam: GradCam,
+    private readonly plans: { readonly maps: PlaceMaps; readonly coarse: PlaceMaps | null },
     private readonly gradients: IntegratedGradients,
   ) {}
 
   async explain(index: number): Promise<ExplainedImage> {
     const { height, width } = this.material.test;
     const predicted = this.predictions.predicted[index];
-    const { values, heatmap, overlay, status } = await this.#gradCam(index, predicted);
+    const { values, heatmap, overlay, status } = await this.#map(index, predicted);
+    const { coarse } = this.plans;
     const pixels = await this.material.test.pixels(index);
     const origin = baselinePixels(baseline, [height, width], this.classifier.preprocessing);
     const { attribution, completenessGap, evaluations } = await this.gradients.explain(pixels, origin, predicted);
@@ -124,7 +127,13 @@ class Explainer {
       ...this.#caption(index),
       image: await imageOf(this.material.test, index),
       predictedProbability: this.#probability(index, predicted),
-      gradcam: { heatmap, overlay, status, ...(mask && status === "ok" ? maskFigures(values, mask) : {}) },
+      ...(coarse ? { coarse: (await this.#map(index, predicted, coarse)).overlay } : {}),
+      gradcam: {
+        ...(coarse ? {} : { heatmap }),
+        overlay,
+        status,
+        ...(mask && status === "ok" ? maskFigures(values, mask) : {}),
+      },
       integratedGradients: {
         image: renderAttribution(attribution, height, width),
         completenessGap,
@@ -138,8 +147,8 @@ class Explainer {
 
   async mistake(index: number): Promise<Mistake> {
     const predicted = this.predictions.predicted[index];
-    const forPredicted = await this.#gradCam(index, predicted);
-    const forActual = await this.#gradCam(index, this.material.test.labels[index]);
+    const forPredicted = await this.#map(index, predicted);
+    const forActual = await this.#map(index, this.material.test.labels[index]);
     return {
       ...this.#caption(index),
       image: await imageOf(this.material.test, index),
@@ -152,7 +161,7 @@ class Explainer {
   /** What the maps of a mistake have in common, and whether their peaks lie on the object. */
   async mistakeAnswer(index: number): Promise<MistakeAnswer> {
     const [predicted, actual] = [this.predictions.predicted[index], this.material.test.labels[index]];
-    const maps = [await this.#gradCam(index, predicted), await this.#gradCam(index, actual)];
+    const maps = [await this.#map(index, predicted), await this.#map(index, actual)];
     const mask = this.#mask(index);
     const [predictedOnObject, actualOnObject] = maps.map(({ values, status }) =>
       mask && status === "ok" ? mask[argmaxOfRow(values, 0, values.length)] > 0 : null,
@@ -188,18 +197,14 @@ class Explainer {
   }
 
   /** The map for one class at the image's size: as numbers, as a picture of its own, and over the image. */
-  async #gradCam(index: number, label: number): Promise<GradCamOfImage> {
+  async #map(index: number, label: number, maps = this.plans.maps): Promise<MapOfImage> {
     const { test } = this.material;
-    const { heatmaps, status, height, width } = await this.gradCam.explain(
-      await test.pixels(index),
-      Int32Array.of(label),
-    );
-    const heat = { values: heatmaps, height, width };
+    const heat = await maps.explain(await test.pixels(index), label);
     return {
       values: upsampleHeatmap(heat, test.height, test.width),
       heatmap: renderHeatmap(heat, { height: test.height, width: test.width }),
       overlay: renderOverlay(await imageOf(test, index), heat),
-      status: status[0],
+      status: heat.status,
     };
   }
 }

@@ -1,15 +1,15 @@
-/** Where GradCAM's maps lie on many test images, and whether they show what decides. */
+/** Where the maps lie on many test images, and whether they show what decides. */
 import { gatherPixels } from "../../data/datasets.ts";
 import type { Classifier } from "../../nn/classifier.ts";
 import type { Looking } from "../../report/answers.ts";
 import { resolveBaseline } from "../../xai/baselines.ts";
 import { type CurvesWithControls, InsertionDeletion } from "../../xai/evidence/curves.ts";
 import { locationEvidence } from "../../xai/evidence/location.ts";
-import { GradCam } from "../../xai/gradCam.ts";
 import { upsampleHeatmap } from "../../xai/overlay.ts";
 import { heldImages } from "../robustness/held.ts";
 import type { Terminal } from "../terminal.ts";
 import { chooseImages, type TestPredictions } from "./explaining.ts";
+import { PlaceMaps, placeMapOf } from "./maps.ts";
 import type { Material } from "./material.ts";
 
 export interface LookingOptions {
@@ -33,31 +33,39 @@ export async function measureLooking(
   const { height, width } = test;
   const chosen = chooseImages(test.labels, classNames.length, mapped);
   const images = await heldImages(test, classNames, chosen);
-  using gradCam = await GradCam.create(classifier.explainable);
+  const place = placeMapOf(classifier);
+  using maps = await PlaceMaps.create(classifier, place);
+  using coarse = place.layers && testMasks ? await PlaceMaps.create(classifier, { name: "GradCAM" }) : null;
   using curves = await InsertionDeletion.create(classifier.explainable);
   const progress = terminal.progress("testing the maps", chosen.length + Math.min(curved, chosen.length));
   const located = [];
+  let coarseHits = 0;
   const measured: CurvesWithControls[] = [];
-  for (const [place, index] of chosen.entries()) {
-    const pixels = Float32Array.from(gatherPixels(images, [place]));
+  for (const [at, index] of chosen.entries()) {
+    const pixels = Float32Array.from(gatherPixels(images, [at]));
     const classIndex = predicted[index];
-    const maps = await gradCam.explain(pixels, [classIndex]);
-    const map = { values: maps.heatmaps, height: maps.height, width: maps.width };
+    const map = await maps.explain(pixels, classIndex);
     if (testMasks) {
       const values = testMasks.subarray(index * height * width, (index + 1) * height * width);
-      located.push({ right: classIndex === test.labels[index], ...locationEvidence(map, { values, height, width }) });
+      const mask = { values, height, width };
+      located.push({ right: classIndex === test.labels[index], ...locationEvidence(map, mask) });
+      if (coarse && locationEvidence(await coarse.explain(pixels, classIndex), mask).peakInside) coarseHits++;
     }
-    if (place < curved) {
+    if (at < curved) {
       const fill = resolveBaseline("blur", pixels, classifier.explainable);
       const relevance = upsampleHeatmap(map, height, width);
       measured.push(
         await curves.evaluate({ image: pixels, target: classIndex, relevance, fill, fillName: "blur" }, { seed }),
       );
     }
-    progress.update(place + 1 + measured.length);
+    progress.update(at + 1 + measured.length);
   }
   progress.finish();
-  return { masks: testMasks ? masksOf(located) : null, curves: curvesOf(measured) };
+  return {
+    masks: testMasks ? masksOf(located) : null,
+    coarse: coarse ? { count: located.length, hits: coarseHits } : null,
+    curves: curvesOf(measured),
+  };
 }
 
 type Located = ReturnType<typeof locationEvidence> & { readonly right: boolean };

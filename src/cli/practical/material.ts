@@ -33,22 +33,34 @@ export interface Material {
 
 /** Edge of a drawn flower in pixels, and how many of each species are drawn. */
 export const petalsSize = 64;
-export const petalsPerClass = { train: 150, validation: 25, test: 40 } as const;
+export const petalsPerClass: PetalCounts = { train: 150, validation: 25, test: 40 };
+export type PetalCounts = Readonly<Record<PartName, number>>;
+
+export interface PetalsChoice {
+  /** What betrays the species in every image; none when left out. */
+  readonly shortcut?: PetalShortcut;
+  /** Edge in pixels; default 64. */
+  readonly size?: number;
+  readonly perClass?: PetalCounts;
+}
 
 /** Shares of the photographs that validate and test when no split file says so. */
 const shares = { validation: 0.15, test: 0.15 };
 
-/** @param shortcut what betrays the species in every image; none when left out
- * @param edge in pixels */
-export function drawPetals(seed: number, terminal: Terminal, shortcut?: PetalShortcut, edge = petalsSize): Material {
+/** Flowers of every species, from a seed. */
+export function drawPetals(
+  seed: number,
+  terminal: Terminal,
+  { shortcut, size: edge = petalsSize, perClass = petalsPerClass }: PetalsChoice = {},
+): Material {
   const species = 10;
-  const total = species * (petalsPerClass.train + petalsPerClass.validation + petalsPerClass.test);
+  const total = species * (perClass.train + perClass.validation + perClass.test);
   const progress = terminal.progress("drawing petals", total);
   let drawn = 0;
   const { classNames, size, parts } = petalsDataset({
     seed,
     size: edge,
-    perClass: petalsPerClass,
+    perClass,
     shortcut,
     onImage: () => progress.update(++drawn),
   });

@@ -6,7 +6,10 @@ import type { Evaluation } from "../../nn/metrics.ts";
 import type { AnswersData, NotebookRow } from "../../report/answers.ts";
 import { type Language, speak } from "../../report/language.ts";
 import type { RobustnessResult } from "../../report/robustness.ts";
-import type { ExplainedImage, Mistake, ReportData } from "../../report/types.ts";
+import type { BackboneKnowledge, ExplainedImage, KnownClasses, Mistake, ReportData } from "../../report/types.ts";
+import { HELD_OUT_SPECIES } from "../backbone/recipe.ts";
+import { EMBEDDED } from "../model.ts";
+import { type PlaceMap, placeMapOf } from "./maps.ts";
 import { imageOf, type Material } from "./material.ts";
 import type { Tested } from "./pair.ts";
 
@@ -19,7 +22,8 @@ export interface PracticalSettings {
   readonly weights?: string;
   readonly split?: string;
   readonly out: string;
-  readonly size: number;
+  /** Edge in pixels; that of petals for smallCnn when left out. */
+  readonly size?: number;
   readonly resize: "tf" | "aspect";
   readonly seed: number;
   readonly epochs: number;
@@ -50,6 +54,7 @@ export interface PracticalRun {
   readonly adapter: string;
   readonly version: string;
   readonly weightsHash: string | null;
+  readonly backbone?: BackboneKnowledge;
   readonly timings: Readonly<Record<string, number>>;
 }
 
@@ -58,7 +63,8 @@ export async function reportData(run: PracticalRun): Promise<ReportData> {
   const { classNames, test } = material;
   const { outcome } = model;
   const say = speak(settings.lang);
-  const network = settings.weights === undefined ? "title.smallCnn" : "title.frozen";
+  const { weights } = settings;
+  const network = weights === undefined ? "title.smallCnn" : weights === EMBEDDED ? "title.embedded" : "title.frozen";
   const drawn = settings.data === undefined;
   const name = drawn ? say("title.drawn").text : material.name;
   const chance = Math.max(...countByClass(test.labels, classNames.length)) / evaluation.count;
@@ -72,6 +78,8 @@ export async function reportData(run: PracticalRun): Promise<ReportData> {
       chance,
     },
     data: await dataSummary(material, name),
+    map: placeMapOf(model.classifier).name,
+    ...(run.backbone ? { backbone: run.backbone } : {}),
     history: outcome.history,
     bestEpoch: outcome.best.epoch,
     evaluation,
@@ -103,6 +111,21 @@ async function dataSummary({ classNames, train, validation, test, broken }: Mate
   };
 }
 
+/** The embedded backbone was trained on some species of petals and not on the others; nothing is known of other data and weights. */
+export function backboneKnowledge(
+  { data, weights }: Pick<PracticalSettings, "data" | "weights">,
+  { classNames, test }: Pick<Material, "classNames" | "test">,
+  { right }: Pick<Tested, "right">,
+): BackboneKnowledge | undefined {
+  if (data !== undefined || weights !== EMBEDDED) return undefined;
+  const of = (isHeldOut: boolean): KnownClasses => {
+    const names = classNames.filter((name) => HELD_OUT_SPECIES.includes(name) === isHeldOut);
+    const places = [...test.labels.keys()].filter((index) => names.includes(classNames[test.labels[index]]));
+    return { classNames: names, correct: places.filter((index) => right[index] > 0).length, count: places.length };
+  };
+  return { seen: of(false), unseen: of(true) };
+}
+
 function settingsOf({ settings, model, adapter, version, weightsHash }: PracticalRun): ReportData["settings"] {
   const { preprocessing, inputSize } = model.classifier;
   return {
@@ -112,25 +135,28 @@ function settingsOf({ settings, model, adapter, version, weightsHash }: Practica
     tepal: version,
     node: process.version,
     ...model.recipe,
+    map: mapWords(placeMapOf(model.classifier)),
     "input size": inputSize.join(" × "),
     preprocessing: `${preprocessing.name}, resize ${preprocessing.resize}`,
     "weights SHA-256": weightsHash ?? "–",
   };
 }
 
+const mapWords = ({ name, layers }: PlaceMap): string => (layers ? `${name}, ${layers.join(" + ")}` : name);
+
 /** The command that repeats the run, every choice spelled out. */
 function commandLine(settings: PracticalSettings): string {
   const { data, weights, policyName, learningRate, count, lang, compat } = settings;
   const option = (name: string, value: string | number | undefined) =>
     value === undefined ? [] : [`--${name}`, value];
-  const sized = data !== undefined || weights !== undefined;
   return [
     "tepal practical",
     ...option("data", data),
     ...option("root", settings.root),
-    ...option("weights", weights),
+    ...(weights === undefined ? ["--network", "smallCnn"] : ["--weights", weights]),
     ...option("split", settings.split),
-    ...(sized ? ["--size", settings.size, "--resize", settings.resize] : []),
+    ...option("size", settings.size),
+    ...option("resize", data === undefined ? undefined : settings.resize),
     ...option("seed", settings.seed),
     ...option("epochs", settings.epochs),
     ...option("batch", settings.batch),

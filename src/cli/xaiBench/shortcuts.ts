@@ -39,8 +39,8 @@ export async function trainShortcutPair(
   settings: TrainingSettings,
   terminal: Terminal,
 ): Promise<ShortcutPair> {
-  const material = drawPetals(settings.seed, terminal, { kind });
-  const chance = drawPetals(settings.seed, terminal, { kind, tells: "chance" });
+  const material = drawPetals(settings.seed, terminal, { shortcut: { kind } });
+  const chance = drawPetals(settings.seed, terminal, { shortcut: { kind, tells: "chance" } });
   const { classifier: cheat } = await trainSmallCnn(device, material, settings, terminal);
   const { classifier: honest } = await trainSmallCnn(device, chance, settings, terminal);
   return { kind, cheat, honest, material, plain: drawPetals(settings.seed, terminal) };

@@ -88,7 +88,7 @@ function robustnessWords({ answers, robustness }: Pick<ReportData, "answers" | "
 }
 
 function lookingAnswer({ answers, explanations }: ReportData, encodePng: EncodePng, say: Say): Html {
-  const { masks, curves } = answers.looking;
+  const { masks, coarse, curves } = answers.looking;
   const rate = masks && masks.count > 0 ? masks.hits / masks.count : null;
   const verdict =
     rate === null
@@ -114,7 +114,8 @@ function lookingAnswer({ answers, explanations }: ReportData, encodePng: EncodeP
       (masks.rightBeside > 0
         ? say("answers.surprise", masks.rightBeside, masks.rightAnswers)
         : say("answers.noSurprise"))
-    }</p>
+    }
+    ${coarse && say("answers.coarse", coarse.hits, coarse.count)}</p>
     <p>${say(good ? "answers.curvesGood" : "answers.curvesBad", ...figures.map((value) => fixed(value, 3)), curves.images)}</p>
     ${
       shown.length > 0 &&

@@ -1,14 +1,14 @@
-import { count } from "../format.ts";
+import { count, percent } from "../format.ts";
 import { type Html, html } from "../html.ts";
 import { picture, shrink } from "../images.ts";
 import type { Say } from "../language.ts";
 import { sum } from "../statistics.ts";
-import type { EncodePng, ReportData } from "../types.ts";
+import type { BackboneKnowledge, EncodePng, KnownClasses, ReportData } from "../types.ts";
 
 const thumbnailWidth = 96;
 
 /** Examples, counts per class and split, and the files that could not be used. */
-export function dataSection({ data }: ReportData, encodePng: EncodePng, say: Say): Html {
+export function dataSection({ data, backbone }: ReportData, encodePng: EncodePng, say: Say): Html {
   const { train, validation, test } = data.counts;
   const total = sum([...train, ...validation, ...test]);
   return html`
@@ -17,6 +17,7 @@ export function dataSection({ data }: ReportData, encodePng: EncodePng, say: Say
   <p>${say("data.count", data.name, count(total), data.classNames.length)} ${
     sum(validation) > 0 ? say("data.splits") : say("data.noValidation")
   }</p>
+  ${backbone && backboneParagraph(backbone, say)}
   ${
     data.samples.length > 0 &&
     html`<ul class="thumbnails">${data.samples.map(
@@ -35,6 +36,13 @@ export function dataSection({ data }: ReportData, encodePng: EncodePng, say: Say
   <div>${brokenImages(data.broken, say)}</div>
   </div>
 </section>`;
+}
+
+/** What the backbone had learnt before, and what the model makes of the classes that it had not. */
+function backboneParagraph({ seen, unseen }: BackboneKnowledge, say: Say): Html {
+  const share = ({ correct, count: total }: KnownClasses): Html =>
+    say("data.share", correct, total, percent(correct / total));
+  return html`<p>${say("data.backbone", seen.classNames.join(", "), unseen.classNames.join(", "), share(seen), share(unseen))}</p>`;
 }
 
 function countsRow(name: Html | string, counts: number[]): Html {

@@ -7,7 +7,7 @@ import type { EncodePng, ExplainedImage, ReportData } from "../types.ts";
 
 const target = 160;
 
-/** Test images with GradCAM and Integrated Gradients for the predicted class. */
+/** Test images with the map and Integrated Gradients for the predicted class. */
 export function explanationsSection({ explanations, colormaps }: ReportData, encodePng: EncodePng, say: Say): Html {
   return html`
 <section id="explanations" aria-labelledby="explanations-title">
@@ -17,7 +17,7 @@ export function explanationsSection({ explanations, colormaps }: ReportData, enc
       ? html`<p>${say("explanations.nothing")}</p>`
       : html`
   <p>${say("explanations.both")}</p>
-  <p class="legend"><span class="legend-item">GradCAM ${colourBar(colormaps?.heatmap ?? "ember", say("explanations.noEvidence").text, say("explanations.most").text)}</span>
+  <p class="legend"><span class="legend-item">${say("map")} ${colourBar(colormaps?.heatmap ?? "ember", say("explanations.noEvidence").text, say("explanations.most").text)}</span>
     <span class="legend-item">${say("explanations.ig")} ${colourBar(colormaps?.attribution ?? "balance", say("explanations.against").text, say("explanations.for").text)}</span></p>
   ${maskParagraph(explanations, say)}
   <div class="cards">${explanations.map((explained) => card(explained, encodePng, say))}</div>`
@@ -26,23 +26,28 @@ export function explanationsSection({ explanations, colormaps }: ReportData, enc
 }
 
 function card(explained: ExplainedImage, encodePng: EncodePng, say: Say): Html {
-  const { name, image, predicted, actual, gradcam, integratedGradients: ig } = explained;
+  const { name, image, predicted, actual, gradcam, coarse, integratedGradients: ig } = explained;
   const right = predicted === actual;
   return html`
   <article class="card">
     <h3><span class="verdict ${right ? "right" : "wrong"}"><span aria-hidden="true">${right ? "✓" : "✗"}</span> ${say(right ? "right" : "wrong")}</span>
       ${predicted} <span class="probability">${percent(explained.predictedProbability)}</span>${!right && html` <span class="truth">${say("mistakes.truth", actual)}</span>`}</h3>
     <p class="file">${name}</p>
-    <div class="pictures${gradcam.heatmap && " four"}">
+    <div class="pictures${(gradcam.heatmap || coarse) && " four"}">
       <figure>${picture(image, encodePng, { alt: say("explanations.image", name, actual).text, target })}
         <figcaption><b>${say("explanations.original")}</b><br>${say("mistakes.truth", actual)}</figcaption></figure>
       ${
         gradcam.heatmap &&
         html`<figure>${picture(gradcam.heatmap, encodePng, { alt: say("explanations.heatAlt", predicted, name).text, target })}
-        <figcaption><b>GradCAM</b><br>${say("explanations.mapAlone")}</figcaption></figure>`
+        <figcaption><b>${say("map")}</b><br>${say("explanations.mapAlone")}</figcaption></figure>`
+      }
+      ${
+        coarse &&
+        html`<figure>${picture(coarse, encodePng, { alt: say("explanations.coarseAlt", predicted, name).text, target })}
+        <figcaption><b>GradCAM</b><br>${say("explanations.coarse")}</figcaption></figure>`
       }
       <figure>${picture(gradcam.overlay, encodePng, { alt: say("explanations.overlayAlt", predicted, name).text, target })}
-        <figcaption><b>${gradcam.heatmap ? say("explanations.overlay") : "GradCAM"}</b><br>${gradcamCaption(gradcam, say)}</figcaption></figure>
+        <figcaption><b>${gradcam.heatmap ? say("explanations.overlay") : say("map")}</b><br>${gradcamCaption(gradcam, say)}</figcaption></figure>
       <figure>${picture(ig.image, encodePng, { alt: say("explanations.igAlt", predicted, name).text, target })}
         <figcaption><b>${say("explanations.ig")}</b><br>${say("explanations.gap", small(ig.completenessGap))}<br>${say("explanations.steps", ig.steps, ig.rule)}${ig.baseline && say("explanations.from", ig.baseline)}${
           isShare(ig.massInMask) && html`<br>${say("explanations.inside", percent(ig.massInMask, 0))}`

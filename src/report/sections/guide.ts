@@ -8,7 +8,7 @@ export function guideSection(say: Say): Html {
   <h2 id="guide-title">${say("guide.title")}</h2>
   <div class="guide">
   <div>
-    <h3>GradCAM</h3>
+    <h3>${say("map")}</h3>
     <p>${say("guide.cam1")}</p>
     <p>${say("guide.cam2")}</p>
   </div>

@@ -77,8 +77,12 @@ export const answerTexts = {
     es: "Nadie marcó el contorno de las flores en estas fotografías, así que solo tus ojos pueden juzgar el lugar.",
   },
   "answers.pointing": {
-    en: "GradCAM’s peak lies on the flower in {0} of {1} test images ({2}); {3} of the map’s mass is inside the outline, which covers {4} of the picture.",
-    es: "El máximo de GradCAM cae sobre la flor en {0} de {1} imágenes de prueba ({2}); {3} de la masa del mapa está dentro del contorno, que cubre {4} de la imagen.",
+    en: "{map}’s peak lies on the flower in {0} of {1} test images ({2}); {3} of the map’s mass is inside the outline, which covers {4} of the picture.",
+    es: "El máximo de {map} cae sobre la flor en {0} de {1} imágenes de prueba ({2}); {3} de la masa del mapa está dentro del contorno, que cubre {4} de la imagen.",
+  },
+  "answers.coarse": {
+    en: "GradCAM at the last activation, whose few cells each see the whole picture, has its peak on the flower in {0} of {1}: it is shown beside, and no place is read from it.",
+    es: "GradCAM en la última activación, cuyas pocas celdas ven toda la imagen, tiene su máximo sobre la flor en {0} de {1}: se muestra al lado, y no se lee en él ningún lugar.",
   },
   "answers.surprise": {
     en: "What surprises: {0} of {1} right answers have their peak beside the flower. Right, but perhaps for a wrong reason.",
@@ -97,8 +101,8 @@ export const answerTexts = {
     es: "Pero los mapas no superan las dos pruebas frente al orden al azar: inserción {0} frente a {1} (más es mejor), borrado {2} frente a {3} (menos es mejor), en {4} imágenes. No conviene leer en ellos más que eso.",
   },
   "answers.lookFigure": {
-    en: "GradCAM for the answer; images whose peak lies beside the flower come first",
-    es: "GradCAM de la respuesta; primero las imágenes con el máximo fuera de la flor",
+    en: "{map} for the answer; images whose peak lies beside the flower come first",
+    es: "{map} de la respuesta; primero las imágenes con el máximo fuera de la flor",
   },
 
   "answers.noMistake": {
@@ -134,8 +138,8 @@ export const answerTexts = {
     es: "Es la única imagen de prueba de {0} que se toma por {1}.",
   },
   "answers.mistakeFigure": {
-    en: "The image, and GradCAM for both classes",
-    es: "La imagen, y GradCAM para ambas clases",
+    en: "The image, and {map} for both classes",
+    es: "La imagen, y {map} para ambas clases",
   },
 
   "answers.why": {

@@ -35,6 +35,10 @@ export const sectionTexts = {
   "title.flowers": { en: "A flower classifier and its reasons", es: "Un clasificador de flores y sus razones" },
   "title.task": { en: "{0}, on {1} classes of {2}", es: "{0}, con {1} clases de {2}" },
   "title.smallCnn": { en: "smallCnn from scratch", es: "smallCnn desde cero" },
+  "title.embedded": {
+    en: "A small MobileNetV2 frozen, dense head trained",
+    es: "Una MobileNetV2 pequeña congelada, cabeza densa entrenada",
+  },
   "title.frozen": { en: "MobileNetV2 frozen, dense head trained", es: "MobileNetV2 congelada, cabeza densa entrenada" },
   "title.drawn": { en: "petals, drawn by the program", es: "pétalos, dibujados por el programa" },
 
@@ -57,6 +61,11 @@ export const sectionTexts = {
     en: "The network learns from the training split; there is no validation split. The figures of this page are those of the test split.",
     es: "La red aprende con la parte de entrenamiento; no hay parte de validación. Las cifras de esta página son las de la parte de prueba.",
   },
+  "data.backbone": {
+    en: "The backbone was trained before, on other images, and is the small one of the package (MobileNetV2 of width 0.35, taught by an ImageNet network on 1,320 flower photographs and on drawn flowers with their names). It had seen drawn flowers of {0}, and none of {1}. Right on the species it knew: {2}; on those that it met here for the first time: {3}.",
+    es: "La base se entrenó antes, con otras imágenes, y es la pequeña del paquete (MobileNetV2 de anchura 0.35, enseñada por una red de ImageNet con 1.320 fotografías de flores y con flores dibujadas y sus nombres). Había visto flores dibujadas de {0}, y ninguna de {1}. Aciertos en las especies que conocía: {2}; en las que encontró aquí por primera vez: {3}.",
+  },
+  "data.share": { en: "{0} of {1} ({2})", es: "{0} de {1} ({2})" },
   "data.example": { en: "Example of the class {0}", es: "Ejemplo de la clase {0}" },
   "data.counts": { en: "Images per class and split", es: "Imágenes por clase y parte" },
   "data.training": { en: "training", es: "entrenamiento" },
@@ -246,18 +255,24 @@ export const sectionTexts = {
   "explanations.for": { en: "for it", es: "a favor" },
   "explanations.image": { en: "{0}, true class {1}", es: "{0}, clase real {1}" },
   "explanations.heatAlt": {
-    en: "GradCAM heat map for the answer {0} on {1}",
-    es: "mapa de calor GradCAM de la respuesta {0} en {1}",
+    en: "{map} heat map for the answer {0} on {1}",
+    es: "mapa de calor {map} de la respuesta {0} en {1}",
   },
   "explanations.overlayAlt": {
-    en: "GradCAM over the image for the answer {0} on {1}",
-    es: "GradCAM sobre la imagen de la respuesta {0} en {1}",
+    en: "{map} over the image for the answer {0} on {1}",
+    es: "{map} sobre la imagen de la respuesta {0} en {1}",
   },
   "explanations.igAlt": {
     en: "Integrated Gradients for the answer {0} on {1}",
     es: "Gradientes integrados de la respuesta {0} en {1}",
   },
   "explanations.original": { en: "Original", es: "Original" },
+  "explanations.coarse": { en: "at the last activation", es: "en la última activación" },
+  "explanations.coarseAlt": {
+    en: "GradCAM at the last activation over the image for the answer {0} on {1}",
+    es: "GradCAM en la última activación sobre la imagen de la respuesta {0} en {1}",
+  },
+  map: { en: "{map}", es: "{map}" },
   "explanations.mapAlone": { en: "the map alone", es: "solo el mapa" },
   "explanations.overlay": { en: "Overlay", es: "Superpuesto" },
   "explanations.ig": { en: "Integrated Gradients", es: "Gradientes integrados" },
@@ -270,8 +285,8 @@ export const sectionTexts = {
   "explanations.forAnswer": { en: "for the answer", es: "para la respuesta" },
   "explanations.empty": { en: "no positive evidence", es: "sin evidencia positiva" },
   "explanations.peaks": {
-    en: "the peak of GradCAM lies on the object in <strong>{0} of {1}</strong> images (the pointing game)",
-    es: "el máximo de GradCAM cae en el objeto en <strong>{0} de {1}</strong> imágenes (el <i>pointing game</i>)",
+    en: "the peak of {map} lies on the object in <strong>{0} of {1}</strong> images (the pointing game)",
+    es: "el máximo de {map} cae en el objeto en <strong>{0} de {1}</strong> imágenes (el <i>pointing game</i>)",
   },
   "explanations.mass": {
     en: "on average <strong>{0}</strong> of its relevance lies inside the mask",
@@ -289,8 +304,8 @@ export const sectionTexts = {
 
   "guide.title": { en: "How to read the pictures", es: "Cómo leer las imágenes" },
   "guide.cam1": {
-    en: "It asks: in which regions did the network's last layer of features speak for this class? Bright places carry evidence for it; places without colour carry none, or evidence against it, which is cut off.",
-    es: "Pregunta en qué regiones la última capa de características habló a favor de esta clase. Los lugares brillantes llevan evidencia a favor; los que no tienen color, ninguna, o evidencia en contra, que se recorta.",
+    en: "It asks: in which regions did a layer of the network speak for this class? (GradCAM asks the last one and weighs whole channels; LayerCAM asks an earlier, finer one and weighs each place.) Bright places carry evidence for it; places without colour carry none, or evidence against it, which is cut off.",
+    es: "Pregunta en qué regiones una capa de la red habló a favor de esta clase (GradCAM pregunta a la última y pesa canales enteros; LayerCAM, a una anterior y más fina, y pesa cada lugar). Los lugares brillantes llevan evidencia a favor; los que no tienen color, ninguna, o evidencia en contra, que se recorta.",
   },
   "guide.cam2": {
     en: "The map has only as many cells as that layer, often 7 by 7, and is smoothed up to the picture. Its border is therefore not the border of the object. Each map is scaled to its own peak: brightness compares places within a picture, never one picture with another. “No positive evidence” means that nothing spoke for the class.",
@@ -320,22 +335,22 @@ export const sectionTexts = {
     es: "{0} de {1} imágenes de prueba se respondieron mal.",
   },
   "mistakes.some": {
-    en: "The {0} surest of them, most confident first, with GradCAM for the answer given and for the true class.",
-    es: "Las {0} más seguras, de mayor a menor confianza, con GradCAM para la respuesta dada y para la clase real.",
+    en: "The {0} surest of them, most confident first, with {map} for the answer given and for the true class.",
+    es: "Las {0} más seguras, de mayor a menor confianza, con {map} para la respuesta dada y para la clase real.",
   },
   "mistakes.all": {
-    en: "All of them, most confident first, with GradCAM for the answer given and for the true class.",
-    es: "Todas, de mayor a menor confianza, con GradCAM para la respuesta dada y para la clase real.",
+    en: "All of them, most confident first, with {map} for the answer given and for the true class.",
+    es: "Todas, de mayor a menor confianza, con {map} para la respuesta dada y para la clase real.",
   },
   "mistakes.truth": { en: "true class {0}", es: "clase real {0}" },
   "mistakes.original": { en: "original", es: "original" },
   "mistakes.forAnswer": { en: "for the answer", es: "para la respuesta" },
   "mistakes.forTruth": { en: "for the truth", es: "para la verdad" },
   "mistakes.answerAlt": {
-    en: "GradCAM for the wrong answer {0} on {1}",
-    es: "GradCAM de la respuesta errónea {0} en {1}",
+    en: "{map} for the wrong answer {0} on {1}",
+    es: "{map} de la respuesta errónea {0} en {1}",
   },
-  "mistakes.truthAlt": { en: "GradCAM for the true class {0} on {1}", es: "GradCAM de la clase real {0} en {1}" },
+  "mistakes.truthAlt": { en: "{map} for the true class {0} on {1}", es: "{map} de la clase real {0} en {1}" },
 
   "settings.title": { en: "Repeat this run", es: "Repetir esta ejecución" },
   "settings.what": {
@@ -362,6 +377,7 @@ export const sectionTexts = {
   "setting.input size": { en: "input size", es: "tamaño de entrada" },
   "setting.preprocessing": { en: "Preprocessing", es: "Preprocesamiento" },
   "setting.weights SHA-256": { en: "weights SHA-256", es: "SHA-256 de los pesos" },
+  "setting.map": { en: "Map", es: "Mapa" },
   "setting.material": { en: "Material", es: "Material" },
   "setting.training": { en: "Training", es: "Entrenamiento" },
   "setting.test": { en: "Test", es: "Prueba" },
