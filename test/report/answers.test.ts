@@ -35,6 +35,29 @@ describe("the answers", () => {
     expect(textOf(page, "notebook")).toContain("lleva la exactitud de 82.0 % a 47.0 %");
   });
 
+  it("name the map that was drawn, count GradCAM's peaks beside it, and say what the backbone knew", () => {
+    const plain = reportData();
+    const looking = { ...plain.answers.looking, coarse: { count: 50, hits: 6 } };
+    const known = { classNames: ["daisy", "rose"], correct: 20, count: 24 };
+    const page = renderReport(
+      {
+        ...plain,
+        map: "LayerCAM",
+        answers: { ...plain.answers, looking },
+        backbone: { seen: known, unseen: { classNames: ["tulip"], correct: 9, count: 12 } },
+        explanations: plain.explanations.map((each) => ({ ...each, coarse: each.gradcam.overlay })),
+      },
+      encodePng,
+    );
+    expect(checkReport(page)).toMatch(/^complete/);
+    expect(textOf(page, "answer-2")).toContain("LayerCAM’s peak lies on the flower in 44 of 50");
+    expect(textOf(page, "answer-2")).toContain("has its peak on the flower in 6 of 50");
+    expect(textOf(page, "explanations")).toContain("GradCAMat the last activation");
+    expect(textOf(page, "data")).toMatch(/daisy, rose, and none of tulip.*20 of 24.*9 of 12/);
+    expect(textOf(renderReport(plain, encodePng), "answers")).not.toContain("LayerCAM");
+    expect(page).not.toContain("{map}");
+  });
+
   it("have the same places for values in every language", () => {
     const places = (text: string) => [...new Set(text.match(/\{\d\}/g))].sort().join();
     const torn = Object.entries(texts as Record<string, Text>).filter(([, { en, es }]) => places(en) !== places(es));

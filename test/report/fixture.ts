@@ -142,7 +142,7 @@ function analysis(
       },
       looking: {
         masks: { count: 50, hits: 44, mass: 0.66, area: 0.22, rightAnswers: 45, rightBeside: 5 },
-        coarse: { count: 50, hits: 6 },
+        coarse: null,
         curves: { images: 4, insertion: 0.8, randomInsertion: 0.5, deletion: 0.2, randomDeletion: 0.45 },
       },
       mistake:
