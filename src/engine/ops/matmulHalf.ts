@@ -142,7 +142,7 @@ export const matmulHalfTransposedReference = referenceOf(true);
 
 const sizes = [
   [33, 68, 20],
-  [1, 4, 4],
+  [1, 12, 20],
   [2, 256, 60],
   [130, 24, 144],
 ];
