@@ -1,9 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { corruptionNames } from "../../data/corruptions/corruption.ts";
 import { encodePng } from "../../data/png.node.ts";
-import { RESIZE_MODES } from "../../data/resize.ts";
 import type { Device } from "../../engine/device.ts";
 import { UsageError } from "../../engine/errors.ts";
 import type { ClassifierDescription } from "../../nn/classifier.ts";
@@ -13,11 +11,10 @@ import { sha256 } from "../../nn/formats/model.ts";
 import { historyCsv } from "../../nn/history.ts";
 import { evaluateLogits } from "../../nn/metrics.ts";
 import type { NotebookRow, ScratchComparison } from "../../report/answers.ts";
-import { type Language, languages } from "../../report/language.ts";
+import type { Language } from "../../report/language.ts";
 import { renderReport } from "../../report/report.ts";
 import type { RobustnessResult } from "../../report/robustness.ts";
 import { type CommandContext, defineCommand } from "../command.ts";
-import { dataOptions } from "../dataset.ts";
 import { withDevice } from "../device.ts";
 import { EMBEDDED, readClassifier } from "../model.ts";
 import { namedPolicy, savedPolicy } from "../policy.ts";
@@ -25,6 +22,7 @@ import { chooseImages, explainTest, testPredictions } from "../practical/explain
 import { measureLooking } from "../practical/looking.ts";
 import { drawPetals, loadPhotographs, type Material } from "../practical/material.ts";
 import { notebookCosts } from "../practical/notebook.ts";
+import { briefPetals, defaultSize, defaults, extents, practicalOptions } from "../practical/options.ts";
 import { type Side, sides, type Tested, type TrainedPair, trainPair } from "../practical/pair.ts";
 import { backboneKnowledge, type PracticalSettings, reportData } from "../practical/reporting.ts";
 import { compareWithScratch } from "../practical/scratch.ts";
@@ -32,113 +30,12 @@ import { trainFrozenBackbone, trainSmallCnn } from "../practical/training.ts";
 import { heldImages } from "../robustness/held.ts";
 import { measureRobustness } from "../robustness/measure.ts";
 
-/** Settings that suit each network; an option given on the command line takes their place. */
-const defaults = {
-  smallCnn: { epochs: 6, batch: 16, learningRate: 1e-2 },
-  head: { epochs: 10, batch: 32, learningRate: 1e-3 },
-  /** On petals in minutes: every augmented epoch goes through the whole backbone. */
-  briefHead: { epochs: 6, batch: 32, learningRate: 1e-3 },
-};
-
-/** Flowers of each species that are drawn for a backbone in minutes. */
-const briefPetals = { train: 100, validation: 25, test: 30 } as const;
-
-/** Edge in pixels of a backbone's images, and of photographs for smallCnn. */
-const defaultSize = 96;
-
-/** What is measured: within minutes on two cores, or everything. */
-const extents = {
-  brief: {
-    seeds: 1,
-    corruptions: ["gaussianNoise", "defocusBlur", "motionBlur", "fog", "pixelate", "jpeg"],
-    severities: [1, 3, 5],
-    corrupted: 100,
-    mapped: 100,
-    curved: 5,
-    count: 10,
-  },
-  full: {
-    seeds: 3,
-    corruptions: corruptionNames,
-    severities: [1, 2, 3, 4, 5],
-    corrupted: Number.POSITIVE_INFINITY,
-    mapped: Number.POSITIVE_INFINITY,
-    curved: 50,
-    count: 30,
-  },
-} as const;
-
 export const command = defineCommand({
   name: "practical",
   summary: "the whole job: train with and without augmentation, measure, explain, and answer the practical's questions",
   usage: "[--data NAME|DIR|FILE [--root DIR]] [--weights FILE] [--lang en|es] [--out DIR] [options]",
   positionals: [],
-  options: {
-    ...dataOptions,
-    weights: {
-      type: "path",
-      exists: "file",
-      word: EMBEDDED,
-      placeholder: "FILE",
-      help: "MobileNetV2's weights: frozen backbone, new head; else the small backbone of the package",
-    },
-    network: { type: "choice", choices: ["smallCnn"], help: "a network from scratch, in place of --weights" },
-    split: { type: "path", exists: "file", placeholder: "FILE", help: "JSON that lists the photographs of each part" },
-    out: {
-      type: "path",
-      default: "practical",
-      placeholder: "DIR",
-      help: "where report, model and history are written",
-    },
-    size: {
-      type: "integer",
-      min: 32,
-      max: 1024,
-      help: "edge of the images in pixels, else 96; 64 for smallCnn on petals",
-    },
-    resize: { type: "choice", choices: RESIZE_MODES, default: "aspect", help: "how photographs are resized" },
-    seed: { type: "integer", min: 0, default: 1, help: "decides drawings, split, first weights and order" },
-    epochs: {
-      type: "integer",
-      min: 1,
-      help: "passes over the training images, else 6 on petals and for smallCnn, 10 for a head on photographs or with --full",
-    },
-    batch: { type: "integer", min: 1, help: "images a step, else 16 for smallCnn, 32 for a head" },
-    lr: { type: "number", min: 0, help: "learning rate of Adam, else 0.01 for smallCnn, 0.001 for a head" },
-    explain: { type: "integer", min: 1, max: 100, help: "test images to explain, else 10, with --full 30" },
-    steps: {
-      type: "integer",
-      min: 48,
-      max: 4096,
-      default: 256,
-      help: "the most evaluations of Integrated Gradients per image; most need fewer",
-    },
-    policy: {
-      type: "string",
-      default: "advanced",
-      placeholder: "basic|advanced|FILE",
-      help: "augments the images of the second model, anew in each epoch; FILE is a policy in JSON",
-    },
-    lang: { type: "choice", choices: languages, default: "en", help: "language of the report" },
-    compat: {
-      type: "choice",
-      choices: ["notebook"],
-      help: "also run the original notebook's choices one by one and show what each costs",
-    },
-    scratch: {
-      type: "boolean",
-      help: "also train smallCnn from scratch on the same images, and compare; --full does too",
-    },
-    scratchSize: {
-      type: "integer",
-      min: 32,
-      max: 1024,
-      default: 64,
-      help: "edge of smallCnn's images there; 32 for CIFAR-10",
-    },
-    full: { type: "boolean", help: "three seeds, all corruptions at five severities, all test images" },
-    strict: { type: "boolean", help: "fail at a broken photograph instead of skipping it" },
-  },
+  options: practicalOptions,
   examples: [
     [
       "tepal practical",
