@@ -92,7 +92,7 @@ export async function main(args: readonly string[]): Promise<void> {
   const material = await loadMaterial(options);
   const server = await serve(materialBytes(material));
   try {
-    const { log: _, ...how } = measureOptions(options);
+    const { log: _, onRound: __, ...how } = measureOptions(options);
     const { adapter, versions, results } = await runInBrowser(
       `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
       {

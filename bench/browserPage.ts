@@ -12,7 +12,7 @@ export interface PageRequest {
   readonly only: readonly string[];
   readonly peers: readonly string[];
   readonly versions: Readonly<Record<string, string>>;
-  readonly options: Omit<MeasureOptions, "log">;
+  readonly options: Omit<MeasureOptions, "log" | "onRound">;
 }
 
 export interface PageResult {

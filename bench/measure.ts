@@ -1,11 +1,11 @@
 import { peakBytesOf } from "./bufferWatch.ts";
 import type { Engine, Work } from "./engines/engine.ts";
 import type { Material } from "./material.ts";
-import { cosine, relativeDifference, rounded, type Timing, timingOf } from "./statistics.ts";
+import { cosine, relativeDifference, rounded, shareOfEqualPixels, type Timing, timingOf } from "./statistics.ts";
 import type { Agreement, Workload } from "./workloads.ts";
 
 /** Results further apart than this are no results of the same computation, and have no ratio. */
-export const bounds = { values: 1e-4, directions: 0.999 } as const;
+export const bounds = { values: 1e-4, directions: 0.999, pixels: 0.999 } as const;
 
 export interface WorkloadResult {
   readonly name: string;
@@ -13,7 +13,7 @@ export interface WorkloadResult {
   readonly peers: Record<string, Timing>;
   /** Peer's median ÷ this engine's; only where both computed the same. */
   readonly ratio: Record<string, number>;
-  /** How far each peer is from this engine: largest relative difference, or cosine. */
+  /** How far each peer is from this engine: largest relative difference, cosine, or share of equal pixels. */
   readonly agreement: Record<string, number>;
   /** Peers that were left out, settings that they chose, disagreements. */
   readonly notes: readonly string[];
@@ -29,6 +29,8 @@ export interface MeasureOptions {
   readonly budgetSeconds: number;
   readonly leastRounds: number;
   readonly log: (line: string) => void;
+  /** Called after each round; the first is 1. */
+  readonly onRound?: (round: number) => void;
 }
 
 interface Contender {
@@ -37,12 +39,14 @@ interface Contender {
   readonly times: number[];
 }
 
+const measures = { values: relativeDifference, directions: cosine, pixels: shareOfEqualPixels } as const;
+
 export const agreementOf = (rule: Agreement, got: Float32Array, want: Float32Array): number =>
-  rule === "values" ? relativeDifference(got, want) : cosine(got, want);
+  measures[rule](got, want);
 
 /** NaN agrees with nothing. */
 export const agrees = (rule: Agreement, measure: number): boolean =>
-  rule === "values" ? measure <= bounds.values : measure >= bounds.directions;
+  rule === "values" ? measure <= bounds.values : measure >= bounds[rule];
 
 const firstLine = (error: unknown): string => String((error as Error)?.message ?? error).split("\n")[0];
 
@@ -118,6 +122,7 @@ export async function measureWorkload(
         times.push(await timed(work));
       }
       options.log(`${workload.name}: round ${round + 1} of ${options.rounds}`);
+      options.onRound?.(round + 1);
     }
   } finally {
     for (const { work } of contenders) work.dispose();

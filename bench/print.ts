@@ -16,7 +16,7 @@ export interface BenchReport {
 export interface Details {
   /** Where the weights come from. */
   readonly weights: string;
-  /** By workload and peer: largest relative difference, or cosine. */
+  /** By workload and peer: largest relative difference, cosine, or share of equal pixels. */
   readonly agreement: Record<string, Record<string, number>>;
   /** By workload: who was left out, settings that were chosen, disagreements. */
   readonly notes: Record<string, readonly string[]>;

@@ -38,6 +38,14 @@ export function relativeDifference(got: ArrayLike<number>, want: ArrayLike<numbe
   return difference / largest;
 }
 
+/** The share of values of 0 to 255 that lie at most 1 apart; NaN when the lengths differ. What is not finite equals nothing. */
+export function shareOfEqualPixels(got: ArrayLike<number>, want: ArrayLike<number>): number {
+  if (got.length !== want.length) return Number.NaN;
+  let equal = 0;
+  for (let index = 0; index < want.length; index++) if (Math.abs(got[index] - want[index]) <= 1) equal++;
+  return equal / want.length;
+}
+
 /** The cosine of the angle between two vectors; NaN when anything is not finite or the lengths differ. */
 export function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
   if (a.length !== b.length) return Number.NaN;

@@ -8,8 +8,11 @@ export type Kind =
   | "fineTuneStep"
   | "augment";
 
-/** Logits and losses: largest difference in units of the largest value. Gradients and maps: the cosine of the angle. */
-export type Agreement = "values" | "directions";
+/**
+ * Logits and losses: largest difference in units of the largest value. Gradients and maps: the cosine of the angle. Images whose
+ * values are brought to levels, where a rounding may choose the next one: the share of values within 1/255 of the range.
+ */
+export type Agreement = "values" | "directions" | "pixels";
 
 export interface Workload {
   readonly name: string;
@@ -35,7 +38,7 @@ export const workloads: readonly Workload[] = [
   { name: "gradcam-224", kind: "gradCam", size: 224, batch: 1, agreement: "directions" },
   { name: "head-step", kind: "headStep", size: 224, batch: 32, agreement: "directions" },
   { name: "fine-tune-step-96", kind: "fineTuneStep", size: 96, batch: 16, agreement: "directions" },
-  { name: "augment-64x224", kind: "augment", size: 224, batch: 64, agreement: "values" },
+  { name: "augment-64x224", kind: "augment", size: 224, batch: 64, agreement: "pixels" },
 ];
 
 /** Measured by fresh processes, not by `prepare` and `run`. */

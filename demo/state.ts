@@ -1,20 +1,26 @@
 /** What the views share: the network, the picture in hand, and what is to be freed when the network changes. */
-import { type PetalsPart, petalSpecies, renderPetal } from "../src/data/petals.ts";
 import { fitImage } from "../src/data/resize.ts";
 import type { ImageClassifier } from "../src/embed/imageClassifier.ts";
 import type { Explainer } from "../src/xai/explanation.ts";
 import type { RgbImage } from "../src/xai/overlay.ts";
 
+/**
+ * Where a map of this network lies on the flower most often (docs/decisions/086): 12 × 12 cells, where the last layer has
+ * 3 × 3 that each see the whole picture.
+ */
+export const fineLayer = "block_6_expand_relu";
+
 export class State {
-  /** The picture in hand, at its own size. */
-  picture: RgbImage;
   /** Explainers that were compiled for the network, by method and options. */
   readonly explainers = new Map<string, Promise<Explainer>>();
   #network: ImageClassifier;
 
-  constructor(network: ImageClassifier) {
+  constructor(
+    network: ImageClassifier,
+    /** The picture in hand, at its own size. */
+    public picture: RgbImage,
+  ) {
     this.#network = network;
-    this.picture = drawnFlower(1);
   }
 
   get network(): ImageClassifier {
@@ -34,9 +40,4 @@ export class State {
     const { inputSize, preprocessing } = this.network.classifier;
     return fitImage({ ...picture }, { height: inputSize[0], width: inputSize[1] }, preprocessing.resize);
   }
-}
-
-/** A flower that is drawn here, so that the page needs no photograph to begin with. */
-export function drawnFlower(index: number, part: PetalsPart = "test", size = 128): RgbImage {
-  return renderPetal({ seed: 7, part, index, species: index % petalSpecies.length, size }).image;
 }

@@ -7,7 +7,8 @@ import { build as esbuild } from "esbuild";
 import { rawText } from "./rawText.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const files = ["index.html", "style.css", "icon.svg", "manifest.webmanifest"];
+const files = ["index.html", "bench.html", "style.css", "icon.svg", "manifest.webmanifest"];
+const scripts = ["main", "flowerWorker", "bench", "benchWorker"];
 
 /** @param model the folder of the model that the page begins with */
 export async function buildDemo({ target = join(root, "dist/demo"), model = join(root, "weights/petals") } = {}) {
@@ -23,7 +24,13 @@ export async function buildDemo({ target = join(root, "dist/demo"), model = join
     plugins: [rawText()],
     logLevel: "error",
   };
-  await esbuild({ ...common, entryPoints: [join(root, "demo/main.ts")], outfile: join(target, "main.js") });
+  const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  await esbuild({
+    ...common,
+    entryPoints: scripts.map((name) => join(root, `demo/${name}.ts`)),
+    outdir: target,
+    define: { PACKAGE_VERSION: JSON.stringify(version) },
+  });
   const names = readdirSync(target, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => relative(target, join(entry.parentPath, entry.name)).split(sep).join("/"))

@@ -14,6 +14,7 @@ import {
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build as esbuild } from "esbuild";
+import { buildDemo } from "./build-demo.mjs";
 import { rawText } from "./rawText.mjs";
 
 export const root = fileURLToPath(new URL("..", import.meta.url));
@@ -159,6 +160,7 @@ if (process.argv[1] && import.meta.url === pathToFileURL(resolve(process.argv[1]
   const start = performance.now();
   try {
     const files = await build();
+    files.push(`${relative(root, await buildDemo())}/`);
     const entries = files.filter((path) => !isChunk(path));
     console.log(`built ${entries.join(", ")} in ${((performance.now() - start) / 1000).toFixed(1)} s`);
   } catch (error) {

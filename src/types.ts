@@ -78,7 +78,7 @@ export type { MobileNetV2Options } from "./nn/mobilenetV2.ts";
 export type { Network } from "./nn/network.ts";
 export type { NetworkData, NetworkTrainingOptions } from "./nn/networkTraining.ts";
 export type { AdamOptions, Optimiser, Schedule as LearningRateSchedule } from "./nn/optimisers.ts";
-export type { BatchPlace, LabelledPixelSource, SourcedTensors } from "./nn/pixelSource.ts";
+export type { BatchPlace, HostPixels, LabelledPixelSource, PixelSource, SourcedTensors } from "./nn/pixelSource.ts";
 export type { SmallCnnOptions } from "./nn/smallCnn.ts";
 export type { TrainablePart } from "./nn/trainableLayers.ts";
 export type {
@@ -97,7 +97,7 @@ export type { DisplayOptions } from "./xai/display.ts";
 export type { Curve, CurveEvidence, CurveOptions, CurveRequest, CurvesWithControls } from "./xai/evidence/curves.ts";
 export type { MapDrift } from "./xai/evidence/drift.ts";
 export type { CompletenessEvidence, Evidence, EvidenceOptions } from "./xai/evidence/evidence.ts";
-export type { LocationEvidence, Mask } from "./xai/evidence/location.ts";
+export type { LocationEvidence, Mask, PointingGame } from "./xai/evidence/location.ts";
 export type { MethodSummary, RankedMethod } from "./xai/evidence/ranking.ts";
 export type { RoadEvidence, RoadOptions } from "./xai/evidence/road.ts";
 export type {
@@ -111,7 +111,7 @@ export type { ClassScores } from "./xai/evidence/scorer.ts";
 export type { SensitivityEvidence, SensitivityOptions } from "./xai/evidence/sensitivity.ts";
 export type { ShortcutFinding, ShortcutMeasurements } from "./xai/evidence/shortcut.ts";
 export type { ExactCamOptions } from "./xai/exactCam.ts";
-export type { Cost, ExplanationStatus, Method, RawHeatmap, WeightedClass } from "./xai/explanation.ts";
+export type { Cost, ExplanationStatus, Method, RawHeatmap, WeightedClass, WorkOptions } from "./xai/explanation.ts";
 export type { GradCamMaps, GradCamOptions } from "./xai/gradCam.ts";
 export type { Attribution, IntegratedGradientsOptions } from "./xai/integratedGradients.ts";
 export type { Clipping, Introspection, LayerReport } from "./xai/introspection.ts";

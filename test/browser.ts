@@ -56,3 +56,24 @@ export async function serveFolder(folder: string): Promise<Served> {
     close: () => server.close(),
   };
 }
+
+interface TraceEvent {
+  readonly name: string;
+  readonly pid: number;
+  readonly tid: number;
+  /** Time that the thread itself spent, in microseconds: what other programs took is not in it. */
+  readonly tdur?: number;
+  readonly args?: { readonly name?: string };
+}
+
+/** What `startTracing` must watch for `longestTask`. */
+export const taskCategories = ["disabled-by-default-devtools.timeline"];
+
+/** The longest task of its own time, in milliseconds, of the main threads of pages. */
+export function longestTask(trace: Buffer): number {
+  const events: readonly TraceEvent[] = JSON.parse(trace.toString("utf8")).traceEvents;
+  const isMain = ({ name, args }: TraceEvent): boolean => name === "thread_name" && args?.name === "CrRendererMain";
+  const main = new Set(events.filter(isMain).map(({ pid, tid }) => `${pid}.${tid}`));
+  const tasks = events.filter(({ name, pid, tid }) => /RunTask$/.test(name) && main.has(`${pid}.${tid}`));
+  return tasks.reduce((most, { tdur = 0 }) => Math.max(most, tdur / 1000), 0);
+}

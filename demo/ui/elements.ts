@@ -85,3 +85,10 @@ export function facts(pairs: readonly (readonly [term: string, value: string])[]
 /** Lets the browser draw and react before what comes next. */
 export const nextFrame = (): Promise<void> =>
   new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+
+/** Saves bytes as a file of the visitor's. */
+export function download(name: string, blob: Blob): void {
+  const address = URL.createObjectURL(blob);
+  element("a", { attributes: { href: address, download: name } }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 10_000);
+}

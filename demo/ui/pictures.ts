@@ -19,5 +19,6 @@ export const pictureCanvas = (label: string, picture?: RgbImage): HTMLCanvasElem
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", label);
   if (picture) drawPicture(canvas, picture);
+  else canvas.width = canvas.height = 96;
   return canvas;
 };

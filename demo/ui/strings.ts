@@ -15,6 +15,7 @@ const english = {
   noGpuTitle: "This browser offers no WebGPU",
   noGpu:
     "The page computes on the graphics card through WebGPU, and found none. What helps: a recent Chrome, Edge, Safari or Firefox; hardware acceleration switched on in its settings; an address with https, or localhost.",
+  reload: "Try again",
   failed: "That did not work: ",
   deviceLost: "The graphics card was taken away from the page. Load it again to go on.",
   open: "Choose a picture",
@@ -29,13 +30,15 @@ const english = {
   baseline: "Baseline",
   versus: "Against",
   nothing: "nothing",
+  knows: "This network knows ten species of drawn flowers. Teach it your own pictures under Train.",
+  notTrained: "What the trained network says appears here.",
   evidence: "Evidence",
   status: "Status",
   statusOk: "found evidence",
   statusNone: "no positive evidence for this class",
   statusOpen: "did not converge: do not trust details",
   cost: "Cost",
-  costText: "{forwards} forward, {gradients} gradient, {milliseconds} ms",
+  costText: "forward passes: {forwards}, gradients: {gradients}, {milliseconds} ms",
   gap: "Completeness gap",
   evaluations: "Evaluations",
   mapSize: "Map",
@@ -50,7 +53,7 @@ const english = {
   stopCamera: "Stop the camera",
   noCamera: "No camera could be opened: {reason}",
   liveHint:
-    "Frames go from the camera to the canvas on the graphics card; the map is the exact CAM of the likeliest class.",
+    "Frames go from the camera to the canvas on the graphics card; the map is the exact CAM of the likeliest class. It is coarse: 3 × 3 cells that each see the whole picture.",
   frames: "{rate} frames a second",
   rotation: "Rotation in degrees",
   zoom: "Zoom",
@@ -71,7 +74,7 @@ const english = {
   addClass: "Add a class",
   addPictures: "Add pictures",
   takePicture: "Take a picture",
-  pictures: "{count} pictures",
+  pictures: "Pictures: {count}",
   trainNow: "Train",
   needPictures: "Each class needs a name of its own and at least one picture.",
   training: "Epoch {epoch} of {epochs}, loss {loss}",
@@ -89,6 +92,32 @@ const english = {
   dispatches: "{count} dispatches, {milliseconds} ms",
   source: "Source of the kernel, as the driver gets it",
   planTitle: "The plan: nodes in their order, with the values that they read",
+  stop: "Stop",
+  stopped: "Stopped.",
+  benchLink: "How fast is the engine on this device? The benchmark",
+  backToPage: "Back to the page",
+  benchClaim: "How fast is the engine on this device?",
+  benchPrivacy: "Everything is measured on this device; the page sends nothing to anybody.",
+  benchHint:
+    "The workloads of the engine's own benchmark, on MobileNetV2 with seeded random weights. Close other pages, and leave this one in front: times are those of the whole device. Each workload ends after {rounds} rounds, or after ten seconds and three rounds.",
+  benchSoftware: "This adapter computes on the processor: large workloads take minutes here.",
+  benchStart: "Measure the chosen ones",
+  benchSave: "Save as JSON",
+  benchAdapter: "Adapter: {adapter}",
+  benchPreparing: "{name}: compiling and first run …",
+  benchRound: "{name}: round {round} of {rounds}",
+  benchDone: "Done: {count} workloads.",
+  benchNone: "Choose at least one workload.",
+  workload: "Workload",
+  median: "Median, ms",
+  p95: "95 % below, ms",
+  forward: "Classes of 224 px images, {batch} at once",
+  inputGradient: "The same with the gradient of the image, {batch} at once",
+  integratedGradients: "Integrated Gradients, 50 steps",
+  gradCam: "Grad-CAM of one image",
+  headStep: "One training step of a head, {batch} feature vectors",
+  fineTuneStep: "One training step of the whole network, {batch} images of {size} px",
+  augmentBatch: "Augmentation of {batch} images of {size} px",
 } as const;
 
 export type TextKey = keyof typeof english;
@@ -110,6 +139,7 @@ const spanish: Record<TextKey, string> = {
   noGpuTitle: "Este navegador no ofrece WebGPU",
   noGpu:
     "La página calcula en la tarjeta gráfica mediante WebGPU y no ha encontrado ninguna. Ayuda: un Chrome, Edge, Safari o Firefox reciente; la aceleración por hardware activada en sus ajustes; una dirección con https, o localhost.",
+  reload: "Probar otra vez",
   failed: "No ha funcionado: ",
   deviceLost: "La página ha perdido la tarjeta gráfica. Vuelva a cargarla para seguir.",
   open: "Elegir una imagen",
@@ -120,17 +150,19 @@ const spanish: Record<TextKey, string> = {
   classes: "Clases",
   method: "Método",
   layer: "Capa",
-  layerDefault: "la última antes del promedio global",
+  layerDefault: "la última antes del promedio",
   baseline: "Referencia",
   versus: "Frente a",
   nothing: "nada",
+  knows: "Esta red conoce diez especies de flores dibujadas. Enséñele sus propias imágenes en Entrenar.",
+  notTrained: "Lo que diga la red entrenada aparece aquí.",
   evidence: "Pruebas",
   status: "Estado",
   statusOk: "hay pruebas",
   statusNone: "sin pruebas a favor de esta clase",
   statusOpen: "no ha convergido: no se fíe de los detalles",
   cost: "Coste",
-  costText: "{forwards} pasadas, {gradients} gradientes, {milliseconds} ms",
+  costText: "pasadas: {forwards}, gradientes: {gradients}, {milliseconds} ms",
   gap: "Falta de completitud",
   evaluations: "Evaluaciones",
   mapSize: "Mapa",
@@ -145,7 +177,7 @@ const spanish: Record<TextKey, string> = {
   stopCamera: "Apagar la cámara",
   noCamera: "No se ha podido abrir ninguna cámara: {reason}",
   liveHint:
-    "Los fotogramas van de la cámara al lienzo por la tarjeta gráfica; el mapa es el CAM exacto de la clase más probable.",
+    "Los fotogramas van de la cámara al lienzo por la tarjeta gráfica; el mapa es el CAM exacto de la clase más probable. Es grueso: 3 × 3 celdas, y cada una ve toda la imagen.",
   frames: "{rate} fotogramas por segundo",
   rotation: "Giro en grados",
   zoom: "Zoom",
@@ -166,7 +198,7 @@ const spanish: Record<TextKey, string> = {
   addClass: "Añadir una clase",
   addPictures: "Añadir imágenes",
   takePicture: "Hacer una foto",
-  pictures: "{count} imágenes",
+  pictures: "Imágenes: {count}",
   trainNow: "Entrenar",
   needPictures: "Cada clase necesita un nombre propio y al menos una imagen.",
   training: "Época {epoch} de {epochs}, pérdida {loss}",
@@ -185,6 +217,32 @@ const spanish: Record<TextKey, string> = {
   dispatches: "{count} llamadas, {milliseconds} ms",
   source: "Código del núcleo, tal como lo recibe el controlador",
   planTitle: "El plan: los nodos en su orden, con los valores que leen",
+  stop: "Parar",
+  stopped: "Parado.",
+  benchLink: "¿Qué velocidad alcanza el motor en este dispositivo? La prueba de rendimiento",
+  backToPage: "Volver a la página",
+  benchClaim: "¿Qué velocidad alcanza el motor en este dispositivo?",
+  benchPrivacy: "Todo se mide en este dispositivo; la página no envía nada a nadie.",
+  benchHint:
+    "Las tareas de la prueba de rendimiento del propio motor, sobre MobileNetV2 con pesos aleatorios de semilla fija. Cierre otras páginas y deje esta delante: los tiempos son los de todo el dispositivo. Cada tarea acaba tras {rounds} rondas, o tras diez segundos y tres rondas.",
+  benchSoftware: "Este adaptador calcula en el procesador: las tareas grandes tardan minutos.",
+  benchStart: "Medir las elegidas",
+  benchSave: "Guardar como JSON",
+  benchAdapter: "Adaptador: {adapter}",
+  benchPreparing: "{name}: compilación y primera ejecución …",
+  benchRound: "{name}: ronda {round} de {rounds}",
+  benchDone: "Hecho: {count} tareas.",
+  benchNone: "Elija al menos una tarea.",
+  workload: "Tarea",
+  median: "Mediana, ms",
+  p95: "95 % por debajo, ms",
+  forward: "Clases de imágenes de 224 px, {batch} a la vez",
+  inputGradient: "Lo mismo con el gradiente de la imagen, {batch} a la vez",
+  integratedGradients: "Integrated Gradients, 50 pasos",
+  gradCam: "Grad-CAM de una imagen",
+  headStep: "Un paso de entrenamiento de una cabeza, {batch} vectores de características",
+  fineTuneStep: "Un paso de entrenamiento de toda la red, {batch} imágenes de {size} px",
+  augmentBatch: "Aumento de {batch} imágenes de {size} px",
 };
 
 export type Language = "en" | "es";
@@ -192,8 +250,18 @@ const tables: Record<Language, Record<TextKey, string>> = { en: english, es: spa
 
 let current: Language = "en";
 
+/** Speaks the first language, and from then on the one that is chosen; `onChange` draws anew what is no plain text. */
+export function followLanguage(select: HTMLSelectElement, onChange: () => void): void {
+  select.value = firstLanguage();
+  setLanguage(firstLanguage());
+  select.addEventListener("change", () => {
+    setLanguage(select.value as Language);
+    onChange();
+  });
+}
+
 /** The language that the visitor chose before, or the browser's. */
-export function firstLanguage(): Language {
+function firstLanguage(): Language {
   const stored = readStored();
   if (stored) return stored;
   return navigator.language.toLowerCase().startsWith("es") ? "es" : "en";
@@ -209,7 +277,7 @@ function readStored(): Language | null {
   }
 }
 
-export function setLanguage(language: Language): void {
+function setLanguage(language: Language): void {
   current = language;
   document.documentElement.lang = language;
   try {

@@ -10,6 +10,7 @@ import type { Explainer } from "../../src/xai/explanation.ts";
 import { methodNamed } from "../../src/xai/methods.ts";
 import { renderOverlay } from "../../src/xai/overlay.ts";
 import type { Page, View } from "../main.ts";
+import { fineLayer } from "../state.ts";
 import { button, element, slider } from "../ui/elements.ts";
 import { drawPicture, pictureCanvas } from "../ui/pictures.ts";
 import { type TextKey, text } from "../ui/strings.ts";
@@ -72,7 +73,7 @@ class AugmentView {
   readonly node = element("div", { class: "columns" });
   readonly #augmented = pictureCanvas(text("augmented"));
   readonly #original = pictureCanvas(text("broughtBack"));
-  readonly #label = element("p", { attributes: { "aria-live": "polite", id: "augment-class" } });
+  readonly #label = element("p", { class: "verdict", attributes: { "aria-live": "polite", id: "augment-class" } });
   readonly #sliders = element("section", { class: "card" });
   readonly #augmentation: HandAugmentation;
   #compiled: Promise<{ augmenter: Augmenter; explainer: Explainer }> | null = null;
@@ -86,8 +87,16 @@ class AugmentView {
     const captions = (canvas: HTMLCanvasElement, key: TextKey): HTMLElement =>
       element("figure", {}, canvas, element("figcaption", { text: text(key) }));
     const pictures = element("section", { class: "card" });
-    pictures.append(this.#label, captions(this.#augmented, "augmented"), captions(this.#original, "broughtBack"));
-    this.node.append(this.#sliders, pictures);
+    pictures.append(
+      this.#label,
+      element(
+        "div",
+        { class: "pair" },
+        captions(this.#augmented, "augmented"),
+        captions(this.#original, "broughtBack"),
+      ),
+    );
+    this.node.append(pictures, this.#sliders);
     this.#drawSliders();
     this.#update();
   }
@@ -128,7 +137,7 @@ class AugmentView {
     const { classifier } = this.page.state.network;
     this.#compiled ??= (async () => ({
       augmenter: await Augmenter.create(classifier.device, this.#augmentation, { maxBatch: 1 }),
-      explainer: await methodNamed("exactcam").create(classifier.explainable),
+      explainer: await methodNamed("layercam").create(classifier.explainable, { layers: [fineLayer] }),
     }))();
     return this.#compiled;
   }

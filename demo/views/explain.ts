@@ -5,11 +5,12 @@ import { petalSpecies } from "../../src/data/petals.ts";
 import type { ClassScore } from "../../src/embed/imageClassifier.ts";
 import { decodeFile } from "../../src/interop/decode.ts";
 import type { BaselineChoice } from "../../src/xai/baselines.ts";
-import type { Explanation, MethodOptions, Target } from "../../src/xai/explanation.ts";
+import type { Explanation, Method, MethodOptions, Target } from "../../src/xai/explanation.ts";
 import { methodNamed, methodNames } from "../../src/xai/methods.ts";
 import { type RgbImage, renderAttribution, renderOverlay } from "../../src/xai/overlay.ts";
+import { drawnFlower } from "../flowers.ts";
 import type { Page, View } from "../main.ts";
-import { drawnFlower } from "../state.ts";
+import { fineLayer } from "../state.ts";
 import { button, choice, element, facts, nextFrame, pictureInput } from "../ui/elements.ts";
 import { drawPicture, pictureCanvas } from "../ui/pictures.ts";
 import { type TextKey, text } from "../ui/strings.ts";
@@ -17,7 +18,13 @@ import { type TextKey, text } from "../ui/strings.ts";
 const baselines: readonly TextKey[] = ["black", "grey", "white", "blur", "noise"];
 
 /** Layers of MobileNetV2 that are maps and differ in size; others are reached by the library. */
-const layers = ["out_relu", "block_13_expand_relu", "block_6_expand_relu", "block_3_expand_relu"];
+const layers = ["out_relu", "block_13_expand_relu", fineLayer, "block_3_expand_relu"];
+
+/** The exact CAM exists at the last layer alone. */
+const choosesLayer = ({ name, family }: Method): boolean => family === "cam" && name !== "exactcam";
+
+/** Blur IG starts from the blurred picture, whatever else is chosen. */
+const choosesBaseline = ({ name, family }: Method): boolean => family === "path" && name !== "blur-ig";
 
 class ExplainView {
   readonly node = element("div", { class: "columns" });
@@ -25,9 +32,18 @@ class ExplainView {
   readonly #overlay = pictureCanvas(text("explanation"));
   readonly #classes = element("ul", { class: "classes" });
   readonly #evidence = element("div", { attributes: { "aria-live": "polite", id: "evidence" } });
+  readonly #bar = element("progress", { attributes: { max: "1", "aria-label": text("explanation") } });
+  readonly #work = element(
+    "div",
+    { class: "row work", attributes: { hidden: "" } },
+    this.#bar,
+    button(text("stop"), () => this.#controller.abort()),
+  );
+  #controller = new AbortController();
+  #running: Promise<unknown> = Promise.resolve();
   #scores: ClassScore[] = [];
-  #method = "exactcam";
-  #layer = "";
+  #method = "layercam";
+  #layer = fineLayer;
   #baseline = "black";
   #versus = -1;
   #target = -1;
@@ -43,11 +59,10 @@ class ExplainView {
     const samples = element("div", { class: "samples" });
     for (let index = 0; index < petalSpecies.length; index++) {
       const label = petalSpecies[index];
-      const sample = button("", () => void this.page.attempt(() => this.#take(drawnFlower(index))));
+      const sample = button("", () => void this.page.attempt(async () => this.#take(await drawnFlower(index))));
       sample.setAttribute("aria-label", label);
       samples.append(sample);
-      // Drawn one a frame: ten at once would hold the page.
-      void drawLater(sample, label, index);
+      void this.page.attempt(async () => sample.append(pictureCanvas(label, await drawnFlower(index))));
     }
     const drop = element("div", { class: "drop" }, element("p", { text: text("drop") }), open);
     drop.append(element("p", { text: text("samples") }), samples);
@@ -63,12 +78,19 @@ class ExplainView {
       if (file) void this.page.attempt(() => this.#takeFile(file));
     });
     const figure = element("figure", {}, this.#photograph, element("figcaption", { text: text("photograph") }));
-    return element("section", { class: "card" }, figure, drop);
+    return element("section", { class: "card" }, figure, drop, element("p", { class: "soft", text: text("knows") }));
   }
 
   #resultCard(): HTMLElement {
     const figure = element("figure", {}, this.#overlay, element("figcaption", { text: text("explanation") }));
-    return element("section", { class: "card" }, figure, element("h2", { text: text("evidence") }), this.#evidence);
+    return element(
+      "section",
+      { class: "card" },
+      figure,
+      this.#work,
+      element("h2", { text: text("evidence") }),
+      this.#evidence,
+    );
   }
 
   #choiceCard(): HTMLElement {
@@ -76,15 +98,22 @@ class ExplainView {
     const names = methodNames.map((name) => [name, methodNamed(name).title] as const);
     const method = choice(text("method"), names, this.#method, (value) => {
       this.#method = value;
+      enable();
       again();
     });
+    /** What has no influence on the method cannot be chosen. */
+    const enable = (): void => {
+      const chosen = methodNamed(this.#method);
+      layer.querySelector("select")!.disabled = !choosesLayer(chosen);
+      baseline.querySelector("select")!.disabled = !choosesBaseline(chosen);
+    };
     const classNames = this.page.state.network.classNames.map((name, index) => [String(index), name] as const);
     const versus = choice(text("versus"), [["-1", text("nothing")], ...classNames], "-1", (value) => {
       this.#versus = Number(value);
       again();
     });
     const known = layers.map((name) => [name, name] as const);
-    const layer = choice(text("layer"), [["", text("layerDefault")], ...known], "", (value) => {
+    const layer = choice(text("layer"), [["", text("layerDefault")], ...known], this.#layer, (value) => {
       this.#layer = value;
       again();
     });
@@ -97,6 +126,7 @@ class ExplainView {
         again();
       },
     );
+    enable();
     return element(
       "section",
       { class: "card" },
@@ -116,7 +146,10 @@ class ExplainView {
   async #take(picture: RgbImage): Promise<void> {
     const { state } = this.page;
     state.picture = picture;
+    // Fitting the picture and compiling the network are two tasks: together they would hold a slow processor.
+    await nextFrame();
     drawPicture(this.#photograph, this.#seen());
+    await nextFrame();
     this.#scores = await state.network.classify(picture, { top: state.network.classNames.length });
     this.#target = this.#scores[0].index;
     this.#drawClasses();
@@ -146,23 +179,43 @@ class ExplainView {
     this.#classes.replaceChildren(...items);
   }
 
+  /** The newest choice stops the work on the one before and waits for its end: an explainer does one thing at a time. */
   async #explain(): Promise<void> {
     const turn = ++this.#turn;
+    this.#controller.abort();
+    this.#controller = new AbortController();
+    const { signal } = this.#controller;
     this.page.say(text("computing"));
-    await nextFrame();
-    const started = performance.now();
-    const [explanation] = await this.#run();
-    if (turn !== this.#turn) return;
-    this.#draw(explanation, performance.now() - started);
-    this.page.say(text("ready"));
+    this.#bar.removeAttribute("value");
+    this.#work.hidden = false;
+    const before = this.#running;
+    const run = before.then(nextFrame).then(() => (turn === this.#turn ? this.#run(signal) : null));
+    this.#running = run.catch(() => undefined);
+    try {
+      const found = await run;
+      if (!found || turn !== this.#turn) return;
+      this.#draw(found.explanation, found.milliseconds);
+      this.page.say(text("ready"));
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      if (turn === this.#turn) this.page.say(text("stopped"));
+    } finally {
+      if (turn === this.#turn) this.#work.hidden = true;
+    }
   }
 
-  async #run(): Promise<Explanation[]> {
+  close(): void {
+    this.#turn++;
+    this.#controller.abort();
+  }
+
+  async #run(signal: AbortSignal): Promise<{ explanation: Explanation; milliseconds: number }> {
     const { state } = this.page;
     const method = methodNamed(this.#method);
     const options: MethodOptions = {
-      ...(this.#layer && method.family === "cam" ? { layers: [this.#layer] } : {}),
-      ...(method.family === "path" ? { baselines: [this.#baseline as BaselineChoice], steps: 32 } : {}),
+      ...(this.#layer && choosesLayer(method) ? { layers: [this.#layer] } : {}),
+      ...(choosesBaseline(method) ? { baselines: [this.#baseline as BaselineChoice] } : {}),
+      ...(method.family === "path" ? { steps: 32 } : {}),
       signed: this.#versus >= 0,
     };
     const key = JSON.stringify([this.#method, options]);
@@ -174,7 +227,13 @@ class ExplainView {
     }
     const target: Target =
       this.#versus >= 0 && this.#versus !== this.#target ? { class: this.#target, versus: this.#versus } : this.#target;
-    return (await explainer).explain(state.fitted(), [target]);
+    const compiled = await explainer;
+    const started = performance.now();
+    const onProgress = (done: number, total: number): void => {
+      this.#bar.value = done / total;
+    };
+    const [explanation] = await compiled.explain(state.fitted(), [target], { signal, onProgress });
+    return { explanation, milliseconds: performance.now() - started };
   }
 
   #draw({ heatmap, attribution, status, cost, details }: Explanation, milliseconds: number): void {
@@ -203,11 +262,6 @@ class ExplainView {
 function positiveShare({ values, height, width }: { values: Float32Array; height: number; width: number }) {
   const peak = values.reduce((most, value) => Math.max(most, value), 0);
   return { height, width, values: values.map((value) => (peak > 0 ? Math.max(0, value) / peak : 0)) };
-}
-
-async function drawLater(target: HTMLElement, label: string, index: number): Promise<void> {
-  for (let frame = 0; frame <= index; frame++) await nextFrame();
-  target.append(pictureCanvas(label, drawnFlower(index)));
 }
 
 export const explainView = (page: Page): View => new ExplainView(page);

@@ -75,7 +75,7 @@ export function liveView(page: Page): View {
   const canvas = element("canvas", {
     attributes: { role: "img", "aria-label": text("live"), width: "480", height: "360" },
   });
-  const label = element("p", { attributes: { "aria-live": "polite", id: "live-class" } });
+  const label = element("p", { class: "verdict", attributes: { "aria-live": "polite", id: "live-class" } });
   const rate = element("p", { attributes: { id: "live-rate" } });
   let stop: (() => Promise<void>) | null = null;
   let closed = false;
@@ -126,7 +126,7 @@ export function liveView(page: Page): View {
   );
   const figure = element("figure", {}, canvas, element("figcaption", { text: text("liveHint") }));
   return {
-    node: element("section", { class: "card" }, toggle, figure, label, rate),
+    node: element("section", { class: "card live" }, toggle, label, figure, rate),
     close() {
       closed = true;
       void stop?.();

@@ -41,7 +41,7 @@ class ProfileView {
     this.node.append(
       element("p", { text: text("profileHint") }),
       element("div", { class: "row" }, measure),
-      element("div", { class: "columns" }, this.#graph, this.#table),
+      element("div", { class: "columns profile" }, this.#graph, this.#table),
       this.#source,
     );
     void page.attempt(async () => this.#drawGraph(await this.#plan, []));
@@ -100,9 +100,9 @@ class ProfileView {
       return element(
         "tr",
         {},
-        element("td", { text: name }),
+        element("td", { text: name.replace(/#\d+$/, "") }),
         element("td", {}, open),
-        element("td", { text: `${milliseconds.toFixed(2)} ms` }),
+        element("td", { text: `${milliseconds.toFixed(2)} ms`, class: "number" }),
         element("td", { text: speed }),
       );
     });

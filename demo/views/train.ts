@@ -8,10 +8,10 @@ import { serializeModel } from "../../src/nn/formats/model.ts";
 import { trainHead } from "../../src/nn/headTraining.ts";
 import { hostSource } from "../../src/nn/pixelSource.ts";
 import type { RgbImage } from "../../src/xai/overlay.ts";
+import { drawnFlower } from "../flowers.ts";
 import type { Page, View } from "../main.ts";
-import { drawnFlower } from "../state.ts";
 import { openCamera } from "../ui/camera.ts";
-import { button, element, nextFrame, pictureInput } from "../ui/elements.ts";
+import { button, download, element, pictureInput } from "../ui/elements.ts";
 import { pictureCanvas } from "../ui/pictures.ts";
 import { text } from "../ui/strings.ts";
 
@@ -44,6 +44,7 @@ class TrainView {
     train.id = "train-now";
     const card = element("section", { class: "card" }, element("p", { text: text("trainHint") }), this.#rows);
     card.append(element("div", { class: "row" }, add, fill, train), this.#bar);
+    this.#result.append(element("p", { class: "soft", text: text("notTrained") }));
     this.node.append(card, this.#result);
     this.#drawRows();
   }
@@ -63,17 +64,29 @@ class TrainView {
     });
     name.value = collection.name;
     const count = element("span", { text: text("pictures", { count: collection.pictures.length }) });
+    const thumbnails = element("div", { class: "thumbnails" });
+    const show = (pictures: readonly RgbImage[]): void => {
+      count.textContent = text("pictures", { count: collection.pictures.length });
+      thumbnails.append(...pictures.map((picture) => pictureCanvas(collection.name || text("photograph"), picture)));
+    };
     const take = (pictures: RgbImage[]): void => {
       collection.pictures.push(...pictures);
-      count.textContent = text("pictures", { count: collection.pictures.length });
+      show(pictures);
     };
+    show(collection.pictures);
     const add = pictureInput(
       text("addPictures"),
       true,
       (files) => void this.page.attempt(async () => take(await Promise.all(files.map((file) => decodeFile(file))))),
     );
     const shoot = button(text("takePicture"), () => void this.page.attempt(async () => take([await takePicture()])));
-    return element("div", { class: "row" }, name, add, shoot, count);
+    return element(
+      "div",
+      { class: "collection" },
+      name,
+      element("div", { class: "row" }, add, shoot, count),
+      thumbnails,
+    );
   }
 
   /** Three pictures of two species each: something to try without a camera. */
@@ -82,8 +95,7 @@ class TrainView {
     for (const species of [0, 3]) {
       const collection: Collection = { name: petalSpecies[species], pictures: [] };
       for (let copy = 1; copy <= 3; copy++) {
-        collection.pictures.push(drawnFlower(species + petalSpecies.length * copy, "train"));
-        await nextFrame();
+        collection.pictures.push(await drawnFlower(species + petalSpecies.length * copy, "train"));
       }
       this.#classes.push(collection);
     }
@@ -196,12 +208,6 @@ async function takePicture(): Promise<RgbImage> {
   } finally {
     camera.close();
   }
-}
-
-function download(name: string, blob: Blob): void {
-  const address = URL.createObjectURL(blob);
-  element("a", { attributes: { href: address, download: name } }).click();
-  setTimeout(() => URL.revokeObjectURL(address), 10_000);
 }
 
 export const trainView = (page: Page): View => new TrainView(page);

@@ -1,5 +1,5 @@
 // Trains a small network on stripes that this script draws, and saves it: node train.mjs [FOLDER]
-import { createClassifier, initialise, trainNetwork, uniform, weightShapesOf } from "tepal";
+import { createClassifier, hostSource, initialise, trainNetwork, uniform, weightShapesOf } from "tepal";
 import { openDevice, saveModel } from "tepal/node";
 
 const size = 32;
@@ -26,7 +26,7 @@ function drawSet(count, seed) {
     indices.forEach((index, row) => pixels.set(images[index], row * size * size * 3));
     return pixels;
   };
-  return { count, labels, batch };
+  return hostSource({ count, labels, batch });
 }
 
 const device = await openDevice();

@@ -1,6 +1,7 @@
 /** Where a command's classifier comes from: a weight file, or the folder of a trained model. */
 import type { Device } from "../engine/device.ts";
 import { UsageError, WeightsError } from "../engine/errors.ts";
+import { halfWeights } from "../engine/halfWeights.ts";
 import { type Classifier, type ClassifierDescription, createClassifier } from "../nn/classifier.ts";
 import { EMBEDDED, embeddedWeights } from "../nn/formats/embedded.node.ts";
 import { loadModel, loadWeights } from "../nn/formats/files.node.ts";
@@ -9,7 +10,7 @@ import type { Preprocessing } from "../nn/formats/manifest.ts";
 import type { WeightTensor } from "../nn/formats/weightSet.ts";
 import type { OptionSpec } from "./options.ts";
 
-export { EMBEDDED };
+export { EMBEDDED, embeddedWeights };
 
 /** How commands that train on a backbone name it; without the option they take the package's own. */
 export const backboneOption = {
@@ -33,7 +34,17 @@ export interface ModelSource {
   readonly size?: number;
   /** How photographs are brought to that size; by default as the model says. */
   readonly resize?: Preprocessing["resize"];
+  /** How the device keeps the weights; float32 by default. */
+  readonly precision?: string;
 }
+
+/** How commands that only look through a network let its weights be kept. */
+export const precisionOption = {
+  type: "choice",
+  choices: ["float32", "float16"],
+  default: "float32",
+  help: "of the weights of matrix products in memory; sums are float32",
+} as const satisfies OptionSpec;
 
 /** Leaves out the head, so that only the features are computed. */
 export const withoutHead = (tensors: ReadonlyMap<string, WeightTensor>): Map<string, WeightTensor> =>
@@ -54,7 +65,8 @@ export async function readClassifier(source: ModelSource): Promise<ClassifierDes
 
 /** Like `readClassifier`, with the weights put on a device. */
 export async function loadClassifier(device: Device, source: ModelSource): Promise<Classifier> {
-  return createClassifier(device, await readClassifier(source));
+  const format = source.precision === "float16" ? halfWeights : undefined;
+  return createClassifier(device, await readClassifier(source), format);
 }
 
 async function readWeights(weights: string, { size, resize }: ModelSource): Promise<ClassifierDescription> {

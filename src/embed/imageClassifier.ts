@@ -3,13 +3,16 @@ import { fitImage } from "../data/resize.ts";
 import { Device } from "../engine/device.ts";
 import { DeviceError, UsageError } from "../engine/errors.ts";
 import type { DeviceValue } from "../engine/plan/plan.ts";
+import { yieldToHost } from "../engine/yieldToHost.ts";
 import { decodeFile, type FileSource } from "../interop/decode.ts";
 import { FrameReader } from "../interop/frameReader.ts";
 import { type FrameSource, type HostDevice, isFrame } from "../interop/textures.ts";
 import { type Classifier, createClassifier } from "../nn/classifier.ts";
 import { baselinePixels } from "../xai/baselines.ts";
+import type { WorkOptions } from "../xai/explanation.ts";
 import { GradCam } from "../xai/gradCam.ts";
 import { IntegratedGradients } from "../xai/integratedGradients.ts";
+
 import { type Heatmap, type RgbImage, renderAttribution, renderOverlay } from "../xai/overlay.ts";
 import { type ModelSource, readModelSource } from "./modelSource.ts";
 
@@ -40,12 +43,12 @@ export interface ClassifyOptions {
   readonly signal?: AbortSignal;
 }
 
-export interface ExplainOptions {
+/** `signal` and `onProgress` follow Integrated Gradients on its way; Grad-CAM is a single step. */
+export interface ExplainOptions extends WorkOptions {
   /** Index or name of the class to explain; the most likely one by default. */
   readonly target?: number | string;
   /** Default `gradcam`. */
   readonly method?: "gradcam" | "ig";
-  readonly signal?: AbortSignal;
 }
 
 export interface ImageExplanation {
@@ -59,7 +62,7 @@ export interface ImageExplanation {
 }
 
 /** The adapter of the browser, or a DeviceError in plain words. */
-async function openBrowserDevice(): Promise<Device> {
+export async function openBrowserDevice(): Promise<Device> {
   if (typeof navigator === "undefined" || !navigator.gpu)
     throw new DeviceError(
       "expected WebGPU, this browser or page has none; use a recent browser over https or localhost, or pass a device",
@@ -81,6 +84,8 @@ export class ImageClassifier {
   #reader: Promise<FrameReader> | null = null;
   #gradCam: Promise<GradCam> | null = null;
   #integratedGradients: Promise<IntegratedGradients> | null = null;
+  /** Ends when the last Integrated Gradients has: one plan sums the gradients of one path at a time. */
+  #lastPath: Promise<unknown> = Promise.resolve();
 
   private constructor(
     /** The network, for what this class does not cover. */
@@ -99,7 +104,11 @@ export class ImageClassifier {
     signal?.throwIfAborted();
     const device = given instanceof Device ? given : given ? Device.adopt(given) : await openBrowserDevice();
     try {
-      return new ImageClassifier(createClassifier(device, description), given === undefined, decode);
+      // Reading the weights, handing them to the GPU, and the first compilation are three tasks of the page.
+      await yieldToHost();
+      const classifier = createClassifier(device, description);
+      await yieldToHost();
+      return new ImageClassifier(classifier, given === undefined, decode);
     } catch (error) {
       if (!given) device.destroy();
       throw error;
@@ -136,14 +145,17 @@ export class ImageClassifier {
 
   /**
    * Why the model thinks so: Grad-CAM of the last spatial activation, or Integrated Gradients from black, of a class's logit.
+   * Integrated Gradients reports progress, and ends on the way when the signal says so; several wait for each other.
    * @throws UsageError for a class that the model has not; what `classify` throws.
    */
   async explain(image: ImageSource, options: ExplainOptions = {}): Promise<ImageExplanation> {
-    const { method = "gradcam", signal } = options;
+    const { method = "gradcam", signal, onProgress } = options;
     const pixels = isFrame(image) ? await (await this.#frames()).readBack(image) : await this.#fit(image, signal);
     const target = this.#target(await this.#scores(pixels), options.target);
     signal?.throwIfAborted();
-    const explanation = await (method === "ig" ? this.#byPath(pixels, target) : this.#byActivation(pixels, target));
+    const explanation = await (method === "ig"
+      ? this.#byPath(pixels, target, { signal, onProgress })
+      : this.#byActivation(pixels, target));
     signal?.throwIfAborted();
     return explanation;
   }
@@ -157,12 +169,14 @@ export class ImageClassifier {
     return { target, heatmap, picture: renderOverlay(seen, heatmap) };
   }
 
-  async #byPath(pixels: Float32Array, target: ClassScore): Promise<ImageExplanation> {
+  async #byPath(pixels: Float32Array, target: ClassScore, work: WorkOptions): Promise<ImageExplanation> {
     const { inputSize, preprocessing } = this.classifier;
     this.#integratedGradients ??= IntegratedGradients.create(this.classifier.explainable);
     const method = await this.#integratedGradients;
     const baseline = baselinePixels("black", inputSize, preprocessing);
-    const { attribution, relativeGap } = await method.explain(pixels, baseline, target.index);
+    const path = this.#lastPath.then(() => method.explain(pixels, baseline, target.index, work));
+    this.#lastPath = path.catch(() => undefined);
+    const { attribution, relativeGap } = await path;
     const [height, width] = inputSize;
     const values = new Float32Array(height * width);
     attribution.forEach((value, at) => {

@@ -47,20 +47,23 @@ export const caseName = ({ op }: OpEntry, { inputs, attributes }: OpCase): strin
 
 /** Random data of a case; every value a float32, so that both sides start from the same numbers. */
 export function caseData({ inputs, distinct }: OpCase, seed: number): TypedArray[] {
-  return inputs.map(({ shape, dtype = "f32", scale = 1, offset = 0, below = 2, positive, avoid = [] }, index) => {
-    const data = typedArray(dtype, sizeOf(shape));
-    for (let at = 0; at < data.length; at++) {
-      const draw = (lane: number): number => uniform(seed, 100 * index + lane, at);
-      if (dtype !== "f32") data[at] = Math.floor(draw(0) * below);
-      else {
-        const normal = Math.sqrt(-2 * Math.log(1 - draw(0))) * Math.cos(2 * Math.PI * draw(1));
-        let value = (positive ? Math.abs(normal) : normal) * scale + offset;
-        for (const kink of avoid) if (Math.abs(value - kink) < 0.01) value = kink + 0.02;
-        data[at] = distinct ? value + 1e-3 * at : value;
+  return inputs.map(
+    ({ shape, dtype = "f32", scale = 1, offset = 0, below = 2, positive, avoid = [], halves }, index) => {
+      const data = typedArray(dtype, sizeOf(shape));
+      for (let at = 0; at < data.length; at++) {
+        const draw = (lane: number): number => uniform(seed, 100 * index + lane, at);
+        if (halves) data[at] = (((2 ** 16 * draw(0)) ^ (2 ** 32 * draw(1))) & 0xbfffbfff) | 0x04000400;
+        else if (dtype !== "f32") data[at] = Math.floor(draw(0) * below);
+        else {
+          const normal = Math.sqrt(-2 * Math.log(1 - draw(0))) * Math.cos(2 * Math.PI * draw(1));
+          let value = (positive ? Math.abs(normal) : normal) * scale + offset;
+          for (const kink of avoid) if (Math.abs(value - kink) < 0.01) value = kink + 0.02;
+          data[at] = distinct ? value + 1e-3 * at : value;
+        }
       }
-    }
-    return data;
-  });
+      return data;
+    },
+  );
 }
 
 /** Checks one case of an op: forward and gradients on the GPU against float64, and the float64 gradients against differences. */

@@ -5,6 +5,10 @@ import { ParameterStore } from "./parameters.ts";
 import { runPasses } from "./passes/index.ts";
 import { Plan } from "./plan/plan.ts";
 import type { Tuning } from "./tuning.ts";
+import { yieldToHost } from "./yieldToHost.ts";
+
+/** Bytes that a plan may allocate unless told otherwise: 2 GiB. */
+export const defaultMemoryBudget = 2 * 2 ** 30;
 
 export interface CompileOptions {
   /** Where the graph's parameters live; shared between plans. */
@@ -15,7 +19,7 @@ export interface CompileOptions {
   readonly shrinkBatch?: boolean;
   /** Labels of nodes whose values each run returns beside the outputs. They are barriers to fusion, and change no other bit. */
   readonly fetch?: readonly string[];
-  /** Bytes that the plan may allocate; default 2 GiB. */
+  /** Bytes that the plan may allocate; default `defaultMemoryBudget`. */
   readonly memoryBudget?: number;
   /** Folding, sharing and fusion; `false` runs the graph as it was built (the oracle of the optimised plan). */
   readonly optimise?: boolean;
@@ -45,10 +49,11 @@ export async function compile(device: Device, graph: Graph, options: CompileOpti
     { ...graph, outputs },
     { optimise: options.optimise ?? true, bitMasks: options.bitMasks },
   );
+  await yieldToHost();
   const plan = new Plan(device, optimised, options.parameters ?? new ParameterStore(device), {
     maxBatch,
     shrinkBatch: options.shrinkBatch ?? false,
-    memoryBudget: options.memoryBudget ?? 2 * 2 ** 30,
+    memoryBudget: options.memoryBudget ?? defaultMemoryBudget,
     reuse: options.reuse ?? true,
     poison: options.poison ?? false,
     tuning: options.tuning === undefined ? device.tuning : options.tuning,

@@ -269,8 +269,9 @@ export const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed
 const firstLine = (message: string): string => message.trim().split("\n").slice(0, 3).join(" ").slice(0, 600);
 
 export const describeAdapter = (adapter: GPUAdapter): string =>
-  [adapter.info.description || adapter.info.device, adapter.info.vendor].filter(Boolean).join(", ") ||
-  "unknown adapter";
+  [adapter.info.description || adapter.info.device || adapter.info.architecture, adapter.info.vendor]
+    .filter(Boolean)
+    .join(", ") || "unknown adapter";
 
 /** The one size of the device's subgroups, or 0. */
 function subgroupSizeOf({ features, adapterInfo: info }: GPUDevice): number {

@@ -96,7 +96,12 @@ export interface Traits {
   /** Runs as soon as its inputs are there, because it lets one of them go. */
   readonly early?: boolean;
   /** Linear in input 0 with these weights, whose last axis is the one that a scale of `scales` runs along. */
-  readonly linear?: { readonly weights: number; readonly scales: "output" | "input" };
+  readonly linear?: {
+    readonly weights: number;
+    readonly scales: "output" | "input";
+    /** The weights are a matrix, transposed where the scales are the input's. */
+    readonly isMatrix?: boolean;
+  };
   /** y = x · scale[c] (+ shift[c]) over the last axis; the numbers are input indices. */
   readonly channelAffine?: { readonly scale: number; readonly shift?: number };
 }
@@ -147,6 +152,8 @@ export interface OpCase {
     readonly scale?: number;
     readonly offset?: number;
     readonly below?: number;
+    /** Of i32: each word is two normal float16 numbers below 2 in size. */
+    readonly halves?: boolean;
     readonly positive?: boolean;
     /** Values kept at a distance from these kinks, where the derivative jumps. */
     readonly avoid?: readonly number[];

@@ -1,7 +1,8 @@
 import { compile } from "../engine/compile.ts";
 import type { Device } from "../engine/device.ts";
 import { ShapeError, WeightsError } from "../engine/errors.ts";
-import type { Tensor } from "../engine/graph.ts";
+import type { Graph, Tensor } from "../engine/graph.ts";
+import type { WeightFormat } from "../engine/halfWeights.ts";
 import { normalise } from "../engine/ops/cast.ts";
 import { softmax } from "../engine/ops/softmax.ts";
 import { input } from "../engine/ops/sources.ts";
@@ -84,6 +85,8 @@ export class Classifier implements Explainable {
     readonly classNames: readonly string[] | null,
     /** Names and shapes of the weights that are the model, in the network's order. */
     readonly weightShapes: ReadonlyMap<string, Shape>,
+    /** How the store keeps the weights; by default as they are. */
+    readonly weightFormat?: WeightFormat,
   ) {
     this.inputSize = architecture.inputSize;
     this.#device = device;
@@ -102,7 +105,7 @@ export class Classifier implements Explainable {
   moveTo(device: Device, tensors: ReadonlyMap<string, WeightTensor>): void {
     this.#predictors.clear();
     this.#device = device;
-    this.#parameters = storeOf(device, this.weightShapes, tensors);
+    this.#parameters = storeOf(device, this.architecture, this.weightShapes, tensors, this.weightFormat);
   }
 
   get classes(): number | null {
@@ -116,7 +119,8 @@ export class Classifier implements Explainable {
 
   /** The network as nodes on a preprocessed image tensor [N, H, W, 3]. */
   build(x: Tensor, mode: BatchNormMode | TrainingMode = {}): Network {
-    return buildNetwork(x, this.architecture, typeof mode === "string" ? { batchNorm: mode } : mode);
+    const network = buildNetwork(x, this.architecture, typeof mode === "string" ? { batchNorm: mode } : mode);
+    return this.weightFormat ? { ...network, ...this.weightFormat.rewrite(valuesOf(network)).outputs } : network;
   }
 
   /** The input `pixels` [N, H, W, 3] of 0 to 255. */
@@ -168,9 +172,10 @@ export class Classifier implements Explainable {
 
   /** The current weights, read back from the device. */
   async tensors(): Promise<Map<string, WeightTensor>> {
+    const currentOf = (name: string) => this.weightFormat?.read(this.parameters, name) ?? this.parameters.get(name);
     const read = async ([name, shape]: [string, Shape]): Promise<[string, WeightTensor]> => [
       name,
-      { shape: [...shape], data: (await this.parameters.get(name)) as Float32Array },
+      { shape: [...shape], data: (await currentOf(name)) as Float32Array },
     ];
     return new Map(await Promise.all(Array.from(this.weightShapes, read)));
   }
@@ -211,6 +216,11 @@ function buildNetwork(x: Tensor, architecture: ClassifierArchitecture, training:
   }
 }
 
+/** What a network computes, as a graph. */
+const valuesOf = ({ features, pooled, logits }: Network): Graph => ({
+  outputs: logits ? { features, pooled, logits } : { features, pooled },
+});
+
 /** Names and shapes of the weights of a network, in the order of its layers. */
 export function weightShapesOf(architecture: ClassifierArchitecture): Map<string, Shape> {
   const x = input("pixels", [BATCH, ...architecture.inputSize, 3]);
@@ -221,8 +231,14 @@ export function weightShapesOf(architecture: ClassifierArchitecture): Map<string
  * Puts weights on a device as a classifier.
  * @throws WeightsError when names or shapes are not the network's, when the preprocessing is not stated or, for MobileNetV2,
  * neither Keras' x / 127.5 − 1 nor by name the notebook's mistake, or when the class names are not as many as the classes.
+ * @param format how the device keeps the weights, such as `halfWeights`: two bytes each where that halves a matrix, for inference and
+ * explanation.
  */
-export function createClassifier(device: Device, description: ClassifierDescription): Classifier {
+export function createClassifier(
+  device: Device,
+  description: ClassifierDescription,
+  format?: WeightFormat,
+): Classifier {
   const { architecture, preprocessing, classNames, tensors } = description;
   const shapes = weightShapesOf(architecture);
   const expected = new Map([...shapes].map(([name, shape]) => [name, [...shape]]));
@@ -235,16 +251,23 @@ export function createClassifier(device: Device, description: ClassifierDescript
     throw new WeightsError(
       `expected one name for each of the ${architecture.classes ?? 0} classes, found ${classNames.length}; give as many names as classes`,
     );
-  const parameters = storeOf(device, shapes, tensors);
-  return new Classifier(device, parameters, architecture, preprocessing as Preprocessing, classNames, shapes);
+  const parameters = storeOf(device, architecture, shapes, tensors, format);
+  return new Classifier(device, parameters, architecture, preprocessing as Preprocessing, classNames, shapes, format);
 }
 
 function storeOf(
   device: Device,
+  architecture: ClassifierArchitecture,
   shapes: ReadonlyMap<string, Shape>,
   tensors: ReadonlyMap<string, WeightTensor>,
+  format?: WeightFormat,
 ): ParameterStore {
   const parameters = new ParameterStore(device);
+  if (format) {
+    const x = input("pixels", [BATCH, ...architecture.inputSize, 3]);
+    format.store(parameters, valuesOf(buildNetwork(x, architecture, {})), tensors);
+    return parameters;
+  }
   for (const [name, shape] of shapes) parameters.set(name, (tensors.get(name) as WeightTensor).data, shape);
   return parameters;
 }

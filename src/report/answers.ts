@@ -30,6 +30,29 @@ export interface AugmentationEffect {
   readonly ownCorruptions: readonly string[];
 }
 
+/** One of two ways to a classifier of the same images. */
+export interface ScratchSide {
+  /** Right answers on the test images. */
+  readonly correct: number;
+  readonly epochs: number;
+  readonly parameters: number;
+  readonly trainedParameters: number;
+  /** Height and width of the images that it sees. */
+  readonly inputSize: readonly [number, number];
+}
+
+/** A head on a frozen backbone, and a small network from scratch: same images, no augmentation, one seed. */
+export interface ScratchComparison {
+  readonly testCount: number;
+  readonly trainCount: number;
+  readonly transfer: ScratchSide;
+  readonly scratch: ScratchSide;
+  /** Test accuracy of transfer − scratch, images in pairs. */
+  readonly difference: Bounds;
+  /** McNemar's exact test. */
+  readonly p: number;
+}
+
 /** Where the maps lie on test images, and whether what they show decides the answer. */
 export interface Looking {
   /** Where outlines are known; counts of images whose map is not empty. */

@@ -35,7 +35,7 @@ function checkSizes({ data, evaluation }: ReportData): void {
   }
 }
 
-function checkFigures({ headline, evaluation, history, bestEpoch }: ReportData): void {
+function checkFigures({ headline, evaluation, history, bestEpoch, scratch }: ReportData): void {
   const { correct, total } = confusionTotals(evaluation.confusion);
   if (total < 1) throw new DataError("expected at least one test image in the confusion matrix, got none");
   if (total !== headline.testCount) {
@@ -52,6 +52,8 @@ function checkFigures({ headline, evaluation, history, bestEpoch }: ReportData):
       );
     }
   }
+  if (scratch && scratch.testCount !== total)
+    throw new DataError(`expected the comparison with scratch on ${total} test images, got ${scratch.testCount}`);
   evaluation.perClass.forEach((score, i) => {
     const row = sum(evaluation.confusion[i]);
     if (score.support !== row)

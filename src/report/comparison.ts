@@ -16,6 +16,8 @@ export interface ComparedRun {
   readonly testLoss: number;
   /** Exact McNemar test against the baseline of the same seed; null for the baseline. */
   readonly mcNemar: { readonly onlyFirst: number; readonly onlySecond: number; readonly p: number } | null;
+  /** As the policy's, relative to the baseline of the same seed. */
+  readonly foreignMce: number | null;
 }
 
 export interface PolicyResult {
@@ -34,6 +36,8 @@ export interface PolicyResult {
   readonly curves: readonly (readonly number[])[];
   /** Mean corruption error over the families that are no operation of the policy; null where it was not measured. */
   readonly foreignMce: number | null;
+  /** 95 % bootstrap over the test images, each with all its corruptions and seeds; null for the baseline, or not measured. */
+  readonly foreignInterval: { readonly low: number; readonly high: number } | null;
   /** The measured families that are operations of the policy. */
   readonly ownCorruptions: readonly string[];
 }

@@ -104,7 +104,7 @@ export function driftChart(rows: readonly DriftRow[]): Html {
           fill: "var(--validation)",
         },
       ),
-      Plot.text([...last, ...known.filter(({ severity }) => severity === null)], {
+      Plot.text(apart([...last, ...known.filter(({ severity }) => severity === null)]), {
         x: "accuracyDrop",
         y: "rankCorrelation",
         text: "name",
@@ -115,4 +115,18 @@ export function driftChart(rows: readonly DriftRow[]): Html {
       }),
     ],
   });
+}
+
+/** Names of marks that are near each other are moved apart, downwards, in units of the axes. */
+function apart(rows: readonly DriftRow[]): DriftRow[] {
+  const extent = (of: (row: DriftRow) => number): number => Math.max(...rows.map(of)) - Math.min(...rows.map(of)) || 1;
+  const near = extent(({ accuracyDrop }) => accuracyDrop) / 9;
+  const gap = extent(({ rankCorrelation }) => rankCorrelation ?? 0) / 28;
+  const placed: DriftRow[] = [];
+  for (const row of [...rows].sort((a, b) => (b.rankCorrelation ?? 0) - (a.rankCorrelation ?? 0))) {
+    const above = placed.filter((other) => Math.abs(other.accuracyDrop - row.accuracyDrop) < near);
+    const limit = Math.min(...above.map(({ rankCorrelation }) => (rankCorrelation ?? 0) - gap));
+    placed.push({ ...row, rankCorrelation: Math.min(row.rankCorrelation ?? 0, limit) });
+  }
+  return placed;
 }

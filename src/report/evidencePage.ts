@@ -1,6 +1,12 @@
 import type { EvidenceReport } from "./evidenceTypes.ts";
 import { html, markup, scriptJson } from "./html.ts";
-import { driftSection, rankingSection, shortcutSection } from "./sections/evidence.ts";
+import {
+  driftSection,
+  pointingSection,
+  randomLabelSection,
+  rankingSection,
+  shortcutSection,
+} from "./sections/evidence.ts";
 import { style } from "./style.ts";
 
 /** One self-contained page, like the report: no request, no script; the figures stand once more as JSON. The same data give the same bytes. */
@@ -18,7 +24,7 @@ export function renderEvidencePage(report: EvidenceReport): string {
 <main>
 <h1>Explanations and their evidence</h1>
 <p>${report.network} on ${report.data}, seed ${report.seed}, ${report.adapter}.</p>
-${[rankingSection(report), shortcutSection(report), driftSection(report)]}
+${[rankingSection(report), pointingSection(report), randomLabelSection(report), shortcutSection(report), driftSection(report)]}
 </main>
 <script type="application/json" id="tepal-evidence">
 ${scriptJson(report)}

@@ -1,6 +1,16 @@
 import type { DriftRow } from "../xai/evidence/drift.ts";
+import type { PointingGame } from "../xai/evidence/location.ts";
 import type { RankedMethod } from "../xai/evidence/ranking.ts";
+import type { RandomLabelEvidence } from "../xai/evidence/sanity.ts";
 import type { ShortcutFinding } from "../xai/evidence/shortcut.ts";
+
+/** Maps of a network against those of one that learned labels drawn by lot. */
+export interface RandomLabelReport {
+  /** Share of its own labels that each network knew at the end of its training. */
+  readonly known: { readonly trained: number; readonly random: number };
+  readonly images: number;
+  readonly checks: readonly (RandomLabelEvidence & { readonly method: string })[];
+}
 
 /** What `xai-bench` found: plain data. */
 export interface EvidenceReport {
@@ -15,7 +25,11 @@ export interface EvidenceReport {
   /** Best first. */
   readonly ranked: readonly RankedMethod[];
   /** How the maps of one method moved; null where it was not asked for. */
-  readonly drift: { readonly method: string; readonly rows: readonly DriftRow[] } | null;
+  readonly drift: { readonly method: string; readonly images: number; readonly rows: readonly DriftRow[] } | null;
   /** What each method said of a network that can cheat; empty where it was not asked for. */
   readonly shortcuts: readonly (ShortcutFinding & { readonly method: string })[];
+  /** The random label test; null where it was not asked for. */
+  readonly randomLabels: RandomLabelReport | null;
+  /** Where the peaks of the maps lie, first of a map that always points at the centre; empty where it was not asked for. */
+  readonly pointing: readonly (PointingGame & { readonly method: string })[];
 }

@@ -36,6 +36,7 @@ export function reportFigures(report: ReportData): Record<string, unknown> {
     confusions: report.confusions.pairs,
     calibration: report.calibration,
     robustness: report.robustness,
+    scratch: report.scratch ?? null,
     notebook: report.notebook ?? null,
     maskSummary: maskSummary(explanations),
     mistakeCount: total - correct,

@@ -15,6 +15,7 @@ import { historySection } from "./sections/history.ts";
 import { mistakesSection } from "./sections/mistakes.ts";
 import { notebookSection } from "./sections/notebook.ts";
 import { robustnessSection } from "./sections/robustness.ts";
+import { scratchSection } from "./sections/scratch.ts";
 import { settingsSection } from "./sections/settings.ts";
 import type { EncodePng, ReportData } from "./types.ts";
 
@@ -22,6 +23,7 @@ import type { EncodePng, ReportData } from "./types.ts";
 const sectionsOf = (report: ReportData, encodePng: EncodePng, say: Say) =>
   ({
     answers: answersSection(report, encodePng, say),
+    scratch: report.scratch ? scratchSection(report.scratch, say) : null,
     notebook: report.notebook ? notebookSection(report.notebook, say) : null,
     data: dataSection(report, encodePng, say),
     history: historySection(report, say),

@@ -1,6 +1,6 @@
 import type { ColormapName } from "../xai/colormaps.ts";
 import type { RgbImage } from "../xai/overlay.ts";
-import type { AnswersData, NotebookRow } from "./answers.ts";
+import type { AnswersData, NotebookRow, ScratchComparison } from "./answers.ts";
 import type { CalibrationResult, ConfusionSummary } from "./errors.ts";
 import type { Language } from "./language.ts";
 import type { RobustnessResult } from "./robustness.ts";
@@ -34,6 +34,8 @@ export interface ReportData {
   readonly calibration: CalibrationResult;
   /** Of the baseline and the augmented model. */
   readonly robustness: RobustnessResult;
+  /** Transfer against the same task from scratch, where that was asked for. */
+  readonly scratch?: ScratchComparison;
   /** What the original notebook's choices cost, where that was asked for. */
   readonly notebook?: readonly NotebookRow[];
   readonly explanations: readonly ExplainedImage[];

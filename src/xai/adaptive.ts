@@ -9,6 +9,9 @@ export interface AdaptiveOptions {
   readonly maxEvaluations?: number;
 }
 
+/** Where `maxEvaluations` is not given. */
+export const usualEvaluations = 1024;
+
 /** What an adaptive integral asks of the path: gradients at points of [0, 1], summed on the GPU with a weight for each panel. */
 export interface PanelSums {
   /** Adds Σ_n weights[n, panel] · gradient(alphas[n]) to each panel's sum; returns the scores at the points. */
@@ -55,7 +58,7 @@ interface Panel {
 export async function integrateAdaptively(
   sums: PanelSums,
   direction: Float32Array,
-  { tolerance = 1e-2, mapTolerance = 3e-2, maxEvaluations = 1024 }: AdaptiveOptions = {},
+  { tolerance = 1e-2, mapTolerance = 3e-2, maxEvaluations = usualEvaluations }: AdaptiveOptions = {},
 ): Promise<AdaptiveIntegral> {
   const path = new Path(sums);
   await path.add(Array.from({ length: panels + 1 }, (_, index) => index / panels));

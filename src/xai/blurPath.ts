@@ -7,11 +7,11 @@ import { input } from "../engine/ops/sources.ts";
 import { BATCH } from "../engine/types.ts";
 import { panels } from "./adaptive.ts";
 import { gaussianWeights } from "./baselines.ts";
-import type { Target } from "./explanation.ts";
+import type { Target, WorkOptions } from "./explanation.ts";
 import { type GradientPoints, GradientSum } from "./gradientSum.ts";
 import type { Attribution, IntegratedGradientsOptions } from "./integratedGradients.ts";
 import { type ExplainableModel, preprocess } from "./model.ts";
-import { integratePath, withGap } from "./pathIntegral.ts";
+import { integratePath, pathWork, withGap } from "./pathIntegral.ts";
 import { type Quadrature, quadrature } from "./quadrature.ts";
 
 /** How far the path blurs: 50 pixels as in the paper's code, less for images smaller than its own. */
@@ -50,11 +50,12 @@ export class BlurIntegratedGradients {
     return new BlurIntegratedGradients(model, path, options, fixed);
   }
 
-  /** Explains one image, pixels [H, W, 3] of 0 to 255. */
-  async explain(image: Float32Array, target: Target): Promise<Attribution> {
+  /** Explains one image, pixels [H, W, 3] of 0 to 255. @throws the signal's reason. */
+  async explain(image: Float32Array, target: Target, work: WorkOptions = {}): Promise<Attribution> {
     const largest = largestSigma(this.model.inputSize);
     const radius = radiusOf(this.model.inputSize);
     const taps = 2 * radius + 1;
+    const workOf = pathWork(this.rule, this.options, work);
     this.path.reset();
     const add = (alphas: Float32Array, weights: Float32Array): Promise<Float32Array> => {
       const kernels = new Float32Array(alphas.length * taps);
@@ -68,7 +69,7 @@ export class BlurIntegratedGradients {
           index * taps,
         );
       });
-      return this.path.add(target, alphas.length, { image }, { kernels, slopes, weights });
+      return this.path.add(target, alphas.length, { image }, { kernels, slopes, weights }, workOf(alphas.length));
     };
     const sums = { add, read: () => this.path.read("gradient") };
     const along = new Float32Array(image.length).fill(1);

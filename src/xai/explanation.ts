@@ -65,10 +65,30 @@ export interface MethodOptions {
   readonly maxBatch?: number;
 }
 
-/** A method compiled for one model. Dispose it when done. */
+/** How long work is followed and stopped. */
+export interface WorkOptions {
+  /** Between two submissions the work ends with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /**
+   * Called after each submission: images that went through the network, of those that may have to. An adaptive rule counts
+   * against the most that it may take, and ends before.
+   */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** Work on one of several subjects that take as long as each other, as a part of the whole. */
+export const partOf = ({ signal, onProgress }: WorkOptions, index: number, count: number): WorkOptions => ({
+  signal,
+  onProgress: onProgress && ((done, total) => onProgress(index * total + done, count * total)),
+});
+
+/** A method compiled for one model, which does one thing at a time. Dispose it when done. */
 export interface Explainer {
-  /** pixels [N, H, W, 3] of 0 to 255, one target per image. */
-  explain(pixels: Float32Array, targets: readonly Target[]): Promise<Explanation[]>;
+  /**
+   * pixels [N, H, W, 3] of 0 to 255, one target per image. Methods that need one submission an image neither look at
+   * the signal nor report progress.
+   */
+  explain(pixels: Float32Array, targets: readonly Target[], work?: WorkOptions): Promise<Explanation[]>;
   dispose(): void;
   [Symbol.dispose](): void;
 }

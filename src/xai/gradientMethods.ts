@@ -6,8 +6,16 @@ import { fill, input } from "../engine/ops/sources.ts";
 import { scale, square } from "../engine/ops/unary.ts";
 import { BATCH, f32 } from "../engine/types.ts";
 import { checkImages } from "./camPlan.ts";
-import type { Explainer, Explanation, MethodOptions, RawHeatmap, Target } from "./explanation.ts";
-import { channelSum } from "./explanation.ts";
+import {
+  channelSum,
+  type Explainer,
+  type Explanation,
+  type MethodOptions,
+  partOf,
+  type RawHeatmap,
+  type Target,
+  type WorkOptions,
+} from "./explanation.ts";
 import { type GradientPoints, GradientSum } from "./gradientSum.ts";
 import { type ExplainableModel, preprocess } from "./model.ts";
 
@@ -62,6 +70,7 @@ interface GradientMethod {
     sums: GradientSum,
     image: Float32Array,
     target: Target,
+    work: WorkOptions,
   ) => Promise<{ attribution: Float32Array; gradients: number; details: Record<string, unknown> }>;
   readonly heatmap: (attribution: Float32Array, size: readonly [number, number]) => RawHeatmap;
 }
@@ -74,14 +83,14 @@ async function gradientExplainer(
   const sums = await GradientSum.create(model, points(model), { score, maxBatch });
   const dispose = (): void => sums.dispose();
   return {
-    async explain(pixels, targets) {
+    async explain(pixels, targets, work = {}) {
       checkImages(model, pixels, targets.length);
       const size = pixels.length / targets.length;
       const results: Explanation[] = [];
       for (const [index, target] of targets.entries()) {
         sums.reset();
         const image = pixels.subarray(index * size, (index + 1) * size);
-        const { attribution, gradients, details } = await run(sums, image, target);
+        const { attribution, gradients, details } = await run(sums, image, target, partOf(work, index, targets.length));
         const map = heatmap(attribution, model.inputSize);
         results.push({
           method,
@@ -145,13 +154,14 @@ async function addNoise(
   sums: GradientSum,
   image: Float32Array,
   target: Target,
+  work: WorkOptions,
 ): Promise<NoiseSums> {
   const low = image.reduce((a, b) => Math.min(a, b), Infinity);
   const high = image.reduce((a, b) => Math.max(a, b), -Infinity);
   const deviation = noiseShare * (high - low) * Math.abs(model.preprocessing.scale);
   const addresses = new Int32Array(4 * samples);
   for (let draw = 0; draw < samples; draw++) addresses.set([seed, 0, draw, 0], 4 * draw);
-  await sums.add(target, samples, { image, deviation: Float32Array.of(deviation) }, { addresses });
+  await sums.add(target, samples, { image, deviation: Float32Array.of(deviation) }, { addresses }, work);
   const [gradient, squares] = [await sums.read("gradient"), await sums.read("square")];
   return { gradient, square: squares, draws: samples, deviation };
 }
@@ -162,8 +172,8 @@ export const createSmoothGrad = (model: ExplainableModel, options: MethodOptions
     name: "smoothgrad",
     points: noisyPoints,
     heatmap: channelPeak,
-    run: async (sums, image, target) => {
-      const { gradient, draws, deviation } = await addNoise(model, options, sums, image, target);
+    run: async (sums, image, target, work) => {
+      const { gradient, draws, deviation } = await addNoise(model, options, sums, image, target, work);
       const details = { draws, deviation, seed: options.seed ?? 0 };
       return { attribution: gradient.map((total) => total / draws), gradients: draws, details };
     },
@@ -175,8 +185,8 @@ export const createVarGrad = (model: ExplainableModel, options: MethodOptions = 
     name: "vargrad",
     points: noisyPoints,
     heatmap: channelPeak,
-    run: async (sums, image, target) => {
-      const { gradient, square: squares, draws, deviation } = await addNoise(model, options, sums, image, target);
+    run: async (sums, image, target, work) => {
+      const { gradient, square: squares, draws, deviation } = await addNoise(model, options, sums, image, target, work);
       const attribution = squares.map((total, at) => Math.max(0, total / draws - (gradient[at] / draws) ** 2));
       return { attribution, gradients: draws, details: { draws, deviation, seed: options.seed ?? 0 } };
     },

@@ -5,7 +5,7 @@ import { input } from "../engine/ops/sources.ts";
 import type { Plan } from "../engine/plan/plan.ts";
 import type { TypedArray } from "../engine/types.ts";
 import { Accumulator } from "./accumulator.ts";
-import { type Target, targetWeights } from "./explanation.ts";
+import { type Target, targetWeights, type WorkOptions } from "./explanation.ts";
 import { type ExplainableModel, logitsOf, type Score, targetScore } from "./model.ts";
 
 /** Points of the model's preprocessed input, and what the gradient at each adds to each of some sums. */
@@ -57,16 +57,19 @@ export class GradientSum {
   /**
    * Adds `count` points. `shared` inputs are the same for all; of `each` input, point n has an equal part.
    * Returns the scores of the points.
+   * @throws the signal's reason; then the sums are to be reset.
    */
   async add(
     target: Target,
     count: number,
     shared: Readonly<Record<string, TypedArray>>,
     each: Readonly<Record<string, TypedArray>>,
+    { signal, onProgress }: WorkOptions = {},
   ): Promise<Float32Array> {
     const targets = targetWeights([target], this.classes);
     const scores = new Float32Array(count);
     for (let start = 0; start < count; start += this.plan.chunk) {
+      signal?.throwIfAborted();
       const end = Math.min(count, start + this.plan.chunk);
       const part = Object.entries(each).map(([name, data]) => {
         const size = data.length / count;
@@ -74,6 +77,7 @@ export class GradientSum {
       });
       const run = await this.plan.run({ ...shared, targets, ...Object.fromEntries(part) });
       scores.set(run.scores, start);
+      onProgress?.(end, count);
     }
     return scores;
   }

@@ -1,7 +1,7 @@
 import { sum } from "../engine/ops/reduce.ts";
 import { input } from "../engine/ops/sources.ts";
 import { BATCH } from "../engine/types.ts";
-import type { Target } from "./explanation.ts";
+import type { Target, WorkOptions } from "./explanation.ts";
 import { GradientSum } from "./gradientSum.ts";
 import type { Attribution } from "./integratedGradients.ts";
 import type { ExplainableModel, Score } from "./model.ts";
@@ -94,8 +94,13 @@ export class GuidedIntegratedGradients {
     return new GuidedIntegratedGradients(model, plan, { steps, fraction, maxDistance });
   }
 
-  /** Explains one image; `image` and `baseline` are pixels [H, W, 3] of 0 to 255. */
-  async explain(image: Float32Array, baseline: Float32Array, target: Target): Promise<Attribution> {
+  /** Explains one image; `image` and `baseline` are pixels [H, W, 3] of 0 to 255. @throws the signal's reason. */
+  async explain(
+    image: Float32Array,
+    baseline: Float32Array,
+    target: Target,
+    { signal, onProgress }: WorkOptions = {},
+  ): Promise<Attribution> {
     const { scale, offset } = this.model.preprocessing;
     const [end, origin] = [image, baseline].map((pixels) => pixels.map((value) => value * scale + offset));
     const walk: Walk = { x: Float64Array.from(origin), attribution: new Float64Array(end.length), image: end, origin };
@@ -103,11 +108,14 @@ export class GuidedIntegratedGradients {
     const { steps } = this.options;
     let first = 0;
     for (let step = 1; step <= steps; step++) {
+      signal?.throwIfAborted();
       const { gradient, score } = await this.#gradientAt(Float32Array.from(walk.x), target);
+      onProgress?.(step, steps + 1);
       if (step === 1) first = score;
       guidedStep(walk, gradient, step / steps, whole * (1 - step / steps), this.options);
     }
     const last = await this.#gradientAt(end, target);
+    onProgress?.(steps + 1, steps + 1);
     const scores = { image: last.score, baseline: first };
     return { ...withGap(Float32Array.from(walk.attribution), scores), evaluations: steps + 1 };
   }

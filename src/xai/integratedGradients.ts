@@ -5,10 +5,10 @@ import { reshape } from "../engine/ops/reshape.ts";
 import { input } from "../engine/ops/sources.ts";
 import { BATCH } from "../engine/types.ts";
 import { type PanelSums, panels } from "./adaptive.ts";
-import type { Target } from "./explanation.ts";
+import type { Target, WorkOptions } from "./explanation.ts";
 import { type GradientPoints, GradientSum } from "./gradientSum.ts";
 import type { ExplainableModel, Score } from "./model.ts";
-import { integratePath, type PathIntegral, withGap } from "./pathIntegral.ts";
+import { integratePath, type PathIntegral, pathWork, withGap } from "./pathIntegral.ts";
 import { type PathRule, type Quadrature, quadrature } from "./quadrature.ts";
 
 export interface IntegratedGradientsOptions {
@@ -58,8 +58,16 @@ export class IntegratedGradients {
     return new IntegratedGradients(model, path, options, fixed);
   }
 
-  /** Explains one image; `image` and `baseline` are pixels [H, W, 3] of 0 to 255. */
-  async explain(image: Float32Array, baseline: Float32Array, target: Target): Promise<Attribution> {
+  /**
+   * Explains one image; `image` and `baseline` are pixels [H, W, 3] of 0 to 255.
+   * @throws GraphError for images of another size; the signal's reason.
+   */
+  async explain(
+    image: Float32Array,
+    baseline: Float32Array,
+    target: Target,
+    work: WorkOptions = {},
+  ): Promise<Attribution> {
     const [height, width] = this.model.inputSize;
     const size = height * width * 3;
     if (image.length !== size || baseline.length !== size)
@@ -68,9 +76,10 @@ export class IntegratedGradients {
       );
     const ends = { image: this.#preprocessed(image), baseline: this.#preprocessed(baseline) };
     const direction = ends.image.map((value, index) => value - ends.baseline[index]);
+    const workOf = pathWork(this.quadrature, this.options, work);
     this.path.reset();
     const sums: PanelSums = {
-      add: (alphas, weights) => this.path.add(target, alphas.length, ends, { alphas, weights }),
+      add: (alphas, weights) => this.path.add(target, alphas.length, ends, { alphas, weights }, workOf(alphas.length)),
       read: () => this.path.read("gradient"),
     };
     const { integral, scores, ...rest } = await integratePath(sums, this.quadrature, direction, this.options);

@@ -68,11 +68,13 @@ export class MaskedScores {
     return (await this.plan.run(inputs)).scores as Float32Array;
   }
 
-  /** The sum [H, W] since the last call, which starts the next one. */
-  async takeSum(): Promise<Float32Array> {
-    const values = await this.total.read();
+  /** The sum [H, W] of what was added since the last `reset`. */
+  sum(): Promise<Float32Array> {
+    return this.total.read();
+  }
+
+  reset(): void {
     this.total.reset();
-    return values;
   }
 
   dispose(): void {

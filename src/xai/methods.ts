@@ -3,7 +3,7 @@ import { createCamExplainer, createExactCam } from "./camExplainer.ts";
 import type { CamRule } from "./camPlan.ts";
 import { gradCamPlusPlusRule, hiResCamRule, layerCamRule } from "./camRules.ts";
 import { createEigenCam } from "./eigenCam.ts";
-import type { Explanation, Method, MethodOptions, Target } from "./explanation.ts";
+import type { Explanation, Method, MethodOptions, Target, WorkOptions } from "./explanation.ts";
 import { gradCamRule } from "./gradCam.ts";
 import { createInputXGradient, createSaliency, createSmoothGrad, createVarGrad } from "./gradientMethods.ts";
 import type { ExplainableModel } from "./model.ts";
@@ -54,7 +54,7 @@ export function methodNamed(name: string): Method {
   return method;
 }
 
-export interface ExplainRequest extends MethodOptions {
+export interface ExplainRequest extends MethodOptions, WorkOptions {
   /** Default `gradcam`. */
   readonly method?: string;
   /** One for all images, or one each. */
@@ -68,11 +68,11 @@ export interface ExplainRequest extends MethodOptions {
 export async function explain(
   model: ExplainableModel,
   pixels: Float32Array,
-  { method = "gradcam", target, ...options }: ExplainRequest,
+  { method = "gradcam", target, signal, onProgress, ...options }: ExplainRequest,
 ): Promise<Explanation[]> {
   const [height, width] = model.inputSize;
   const count = pixels.length / (height * width * 3);
   const targets = typeof target === "object" && "each" in target ? target.each : new Array(count).fill(target);
   using explainer = await methodNamed(method).create(model, options);
-  return await explainer.explain(pixels, targets);
+  return await explainer.explain(pixels, targets, { signal, onProgress });
 }

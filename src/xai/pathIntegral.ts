@@ -1,4 +1,5 @@
-import { type AdaptiveOptions, integrateAdaptively, type PanelSums } from "./adaptive.ts";
+import { type AdaptiveOptions, integrateAdaptively, type PanelSums, usualEvaluations } from "./adaptive.ts";
+import type { WorkOptions } from "./explanation.ts";
 import type { Quadrature } from "./quadrature.ts";
 
 export interface PathIntegral {
@@ -9,6 +10,21 @@ export interface PathIntegral {
   /** Adaptive rule: whether it met its tolerances; the relative distance between its last two maps. */
   readonly converged?: boolean;
   readonly mapChange?: number;
+}
+
+/** What `integratePath` hands to each addition: a rule of fixed length adds once, an adaptive one counts on. */
+export function pathWork(rule: Quadrature | null, { maxEvaluations }: AdaptiveOptions, work: WorkOptions) {
+  const { signal, onProgress } = work;
+  if (rule) return (): WorkOptions => work;
+  let before = 0;
+  return (points: number): WorkOptions => {
+    const start = before;
+    before += points;
+    return {
+      signal,
+      onProgress: onProgress && ((done) => onProgress(start + done, maxEvaluations ?? usualEvaluations)),
+    };
+  };
 }
 
 /** The integral of a path's gradients by a rule of fixed length, or adaptively where there is none; `direction` turns it into the map. */

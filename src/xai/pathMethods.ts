@@ -1,12 +1,20 @@
 import { resolveBaseline } from "./baselines.ts";
 import { BlurIntegratedGradients } from "./blurPath.ts";
 import { checkImages } from "./camPlan.ts";
-import { channelSum, type Explainer, type Explanation, type MethodOptions, type Target } from "./explanation.ts";
+import {
+  channelSum,
+  type Explainer,
+  type Explanation,
+  type MethodOptions,
+  partOf,
+  type Target,
+  type WorkOptions,
+} from "./explanation.ts";
 import { GuidedIntegratedGradients } from "./guidedPath.ts";
 import { type Attribution, IntegratedGradients } from "./integratedGradients.ts";
 import type { ExplainableModel } from "./model.ts";
 
-type ExplainOne = (image: Float32Array, target: Target) => Promise<readonly Attribution[]>;
+type ExplainOne = (image: Float32Array, target: Target, work: WorkOptions) => Promise<readonly Attribution[]>;
 
 /** The mean over baselines of their attributions: with many, expected gradients (Erion et al. 2021). */
 function meanOf(attributions: readonly Attribution[]): Float32Array {
@@ -42,12 +50,13 @@ function pathExplainer(
   dispose: () => void,
 ): Explainer {
   return {
-    async explain(pixels, targets) {
+    async explain(pixels, targets, work = {}) {
       checkImages(model, pixels, targets.length);
       const size = pixels.length / targets.length;
       const results: Explanation[] = [];
       for (const [index, target] of targets.entries()) {
-        const paths = await explainOne(pixels.subarray(index * size, (index + 1) * size), target);
+        const image = pixels.subarray(index * size, (index + 1) * size);
+        const paths = await explainOne(image, target, partOf(work, index, targets.length));
         const attribution = paths.length === 1 ? paths[0].attribution : meanOf(paths);
         const details = describePaths(paths, attribution);
         results.push({
@@ -72,11 +81,14 @@ async function fromBaselines(
   model: ExplainableModel,
   { baselines = ["black"], seed = 0 }: MethodOptions,
   image: Float32Array,
-  explain: (baseline: Float32Array) => Promise<Attribution>,
+  work: WorkOptions,
+  explain: (baseline: Float32Array, work: WorkOptions) => Promise<Attribution>,
 ): Promise<Attribution[]> {
   const results: Attribution[] = [];
   for (const [index, choice] of baselines.entries())
-    results.push(await explain(resolveBaseline(choice, image, model, seed + index)));
+    results.push(
+      await explain(resolveBaseline(choice, image, model, seed + index), partOf(work, index, baselines.length)),
+    );
   return results;
 }
 
@@ -92,8 +104,8 @@ export async function createIntegratedGradients(
   options: MethodOptions = {},
 ): Promise<Explainer> {
   const method = await IntegratedGradients.create(model, withRule(options));
-  const explainOne: ExplainOne = (image, target) =>
-    fromBaselines(model, options, image, (baseline) => method.explain(image, baseline, target));
+  const explainOne: ExplainOne = (image, target, work) =>
+    fromBaselines(model, options, image, work, (baseline, part) => method.explain(image, baseline, target, part));
   return pathExplainer("ig", model, explainOne, () => method.dispose());
 }
 
@@ -102,7 +114,7 @@ export async function createBlurIntegratedGradients(
   options: MethodOptions = {},
 ): Promise<Explainer> {
   const method = await BlurIntegratedGradients.create(model, withRule(options));
-  const explainOne: ExplainOne = async (image, target) => [await method.explain(image, target)];
+  const explainOne: ExplainOne = async (image, target, work) => [await method.explain(image, target, work)];
   return pathExplainer("blur-ig", model, explainOne, () => method.dispose());
 }
 
@@ -111,7 +123,7 @@ export async function createGuidedIntegratedGradients(
   options: MethodOptions = {},
 ): Promise<Explainer> {
   const method = await GuidedIntegratedGradients.create(model, options);
-  const explainOne: ExplainOne = (image, target) =>
-    fromBaselines(model, options, image, (baseline) => method.explain(image, baseline, target));
+  const explainOne: ExplainOne = (image, target, work) =>
+    fromBaselines(model, options, image, work, (baseline, part) => method.explain(image, baseline, target, part));
   return pathExplainer("guided-ig", model, explainOne, () => method.dispose());
 }

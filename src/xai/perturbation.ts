@@ -2,7 +2,7 @@ import { UsageError } from "../engine/errors.ts";
 import { CounterRandom } from "../engine/random.ts";
 import { resolveBaseline } from "./baselines.ts";
 import { checkImages } from "./camPlan.ts";
-import type { Explainer, Explanation, MethodOptions } from "./explanation.ts";
+import { type Explainer, type Explanation, type MethodOptions, partOf, type WorkOptions } from "./explanation.ts";
 import { MaskedScores, type MaskedSubject } from "./maskedScores.ts";
 import type { ExplainableModel } from "./model.ts";
 import { upsampleHeatmap } from "./overlay.ts";
@@ -67,21 +67,26 @@ async function scoreMasks(
   masks: MaskSet,
   subject: MaskedSubject,
   reference: number,
+  { signal, onProgress }: WorkOptions,
 ): Promise<Float32Array> {
   const perMask = subject.image.length / 3;
+  masked.reset();
   for (let start = 0; start < masks.count; start += masked.chunk) {
+    signal?.throwIfAborted();
     const part = new Float32Array(Math.min(masked.chunk, masks.count - start) * perMask);
     for (let at = 0; at * perMask < part.length; at++)
       masks.fill(start + at, part.subarray(at * perMask, (at + 1) * perMask));
     await masked.add(subject, part, reference);
+    onProgress?.(start + part.length / perMask, masks.count);
   }
-  return masked.takeSum();
+  return masked.sum();
 }
 
 /** What a perturbation method makes of one image, as a map [H, W] and the forward passes it took. */
 type MaskMethod = (
   masked: MaskedScores,
   subject: MaskedSubject,
+  work: WorkOptions,
 ) => Promise<{ values: Float32Array; forwards: number; signed: boolean; details: Record<string, unknown> }>;
 
 /** Explains image by image; what hides it is the first baseline, by default zero after preprocessing. */
@@ -95,14 +100,15 @@ async function maskExplainer(
   const [height, width] = model.inputSize;
   const dispose = (): void => masked.dispose();
   return {
-    async explain(pixels, targets) {
+    async explain(pixels, targets, work = {}) {
       checkImages(model, pixels, targets.length);
       const size = pixels.length / targets.length;
       const results: Explanation[] = [];
       for (const [index, target] of targets.entries()) {
         const image = pixels.subarray(index * size, (index + 1) * size);
         const baseline = resolveBaseline(baselines[0], image, model, seed);
-        const { values, forwards, signed, details } = await run(masked, { image, baseline, target });
+        const part = partOf(work, index, targets.length);
+        const { values, forwards, signed, details } = await run(masked, { image, baseline, target }, part);
         const heatmap = { height, width, values, signed };
         results.push({ method, target, heatmap, status: "ok", cost: { forwards, gradients: 0 }, details });
       }
@@ -133,9 +139,9 @@ export async function createOcclusion(model: ExplainableModel, options: MethodOp
       covered[at] += 1 - kept;
     });
   }
-  return maskExplainer("occlusion", model, masked, options, async (plan, subject) => {
+  return maskExplainer("occlusion", model, masked, options, async (plan, subject, work) => {
     const [whole] = await plan.add(subject, new Float32Array(height * width).fill(1));
-    const change = await scoreMasks(plan, masks, subject, whole);
+    const change = await scoreMasks(plan, masks, subject, whole, work);
     const values = change.map((sum, at) => -sum / covered[at]);
     return { values, forwards: masks.count + 1, signed: true, details: { window, stride, score: whole } };
   });
@@ -149,8 +155,8 @@ export async function createRise(model: ExplainableModel, options: MethodOptions
   const { score = "prob", maxBatch, samples = 1000, seed = 0 } = options;
   const masked = await MaskedScores.create(model, { score, credit: "kept", maxBatch });
   const masks = riseMasks(model.inputSize, samples, seed);
-  return maskExplainer("rise", model, masked, options, async (plan, subject) => {
-    const sum = await scoreMasks(plan, masks, subject, 0);
+  return maskExplainer("rise", model, masked, options, async (plan, subject, work) => {
+    const sum = await scoreMasks(plan, masks, subject, 0, work);
     const values = sum.map((value) => value / (samples * riseKept));
     return {
       values,

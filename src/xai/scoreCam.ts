@@ -2,7 +2,7 @@ import { type Activation, compileActivations } from "./activations.ts";
 import { baselinePixels } from "./baselines.ts";
 import { camExplanation } from "./camExplainer.ts";
 import { checkImages, type LayerMaps } from "./camPlan.ts";
-import type { Explainer, MethodOptions } from "./explanation.ts";
+import { type Explainer, type MethodOptions, partOf, type WorkOptions } from "./explanation.ts";
 import { MaskedScores, type MaskedSubject } from "./maskedScores.ts";
 import type { ExplainableModel } from "./model.ts";
 import { upsampleHeatmap } from "./overlay.ts";
@@ -32,15 +32,18 @@ async function layerMap(
   masked: MaskedScores,
   subject: MaskedSubject,
   size: readonly [number, number],
+  { signal, onProgress }: WorkOptions,
 ): Promise<Float32Array> {
   const { channels, height, width, values } = activation;
   const perMask = size[0] * size[1];
   const scores: number[] = [];
   while (scores.length < channels) {
+    signal?.throwIfAborted();
     const masks = new Float32Array(Math.min(masked.chunk, channels - scores.length) * perMask);
     for (let at = 0; at < masks.length / perMask; at++)
       masks.set(channelMask(activation, scores.length + at, size), at * perMask);
     scores.push(...(await masked.add(subject, masks)));
+    onProgress?.(scores.length, channels);
   }
   const weights = softmaxOf(scores);
   return Float32Array.from({ length: height * width }, (_, place) =>
@@ -64,7 +67,7 @@ export async function createScoreCam(
     masked.dispose();
   };
   return {
-    async explain(pixels, targets) {
+    async explain(pixels, targets, work = {}) {
       checkImages(model, pixels, targets.length);
       const size = pixels.length / targets.length;
       const results = [];
@@ -72,8 +75,11 @@ export async function createScoreCam(
         const image = pixels.subarray(index * size, (index + 1) * size);
         const maps: LayerMaps[] = [];
         let forwards = 1;
-        for (const activation of await activations.run(image)) {
-          const map = await layerMap(activation, masked, { image, baseline, target: targets[index] }, model.inputSize);
+        const subject = { image, baseline, target: targets[index] };
+        const activated = await activations.run(image);
+        for (const [layer, activation] of activated.entries()) {
+          const part = partOf(partOf(work, index, targets.length), layer, activated.length);
+          const map = await layerMap(activation, masked, subject, model.inputSize, part);
           maps.push({ ...activation, maps: signed ? map : map.map((value) => Math.max(0, value)) });
           forwards += activation.channels;
         }

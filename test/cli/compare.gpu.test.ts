@@ -69,7 +69,20 @@ const out = join(folder, "out");
 
 beforeAll(async () => {
   data = writeImages();
-  words = ["--data", data, "--policies", "none,mixup", "--epochs", "2", "--batch", "4", "--out", out];
+  words = [
+    "--data",
+    data,
+    "--network",
+    "smallCnn",
+    "--policies",
+    "none,mixup",
+    "--epochs",
+    "2",
+    "--batch",
+    "4",
+    "--out",
+    out,
+  ];
   words.push("--corruptions", "gaussianNoise,pixelate", "--severities", "5", "--size", "32");
   result = await compare(...words);
 }, 240_000);
@@ -94,7 +107,12 @@ describe("tepal compare", () => {
   it("measures robustness relative to the baseline", () => {
     expect(result.robustness?.models[0]).toMatchObject({ name: "none", mce: 1 });
     expect(result.robustness?.models[1].families.map(({ name }) => name)).toEqual(["gaussianNoise", "pixelate"]);
-    expect(result.policies[1].foreignMce).toBe(result.robustness?.models[1].mce);
+    const [, mixup] = result.policies;
+    expect(mixup.foreignMce).toBe(result.robustness?.models[1].mce);
+    expect(mixup.foreignInterval).toEqual(result.robustness?.models[1].mceInterval);
+    // Six images: the mean over them lies inside, whatever the three seeds say one by one.
+    expect(mixup.foreignInterval?.low).toBeLessThanOrEqual(mixup.foreignMce as number);
+    expect(mixup.runs.every((run) => run.foreignMce !== null)).toBe(true);
     const page = readFileSync(result.files["compare.html"], "utf8");
     for (const word of ["mixup", "McNemar", "foreign mCE", "<svg"]) expect(page).toContain(word);
   });
@@ -171,7 +189,7 @@ describe("tepal compare", () => {
   }, 240_000);
 
   it("refuses too few seeds, odd batches, unknown and repeated policies", async () => {
-    const base = ["--data", data, "--out", join(folder, "other")];
+    const base = ["--data", data, "--network", "smallCnn", "--out", join(folder, "other")];
     expect(() => parseArguments([...base, "--seeds", "2"], command.options, [])).toThrow(UsageError);
     await expect(compare(...base, "--batch", "3")).rejects.toThrow(UsageError);
     await expect(compare(...base, "--policies", "none,nothing")).rejects.toThrow(UsageError);
@@ -197,7 +215,7 @@ describe("parts", () => {
   });
 
   it("a policy's own operations are those corruptions that it trains on", () => {
-    expect(ownCorruptions(comparedPolicy("advanced"))).toEqual(["brightness", "contrast", "saturate", "spatter"]);
+    expect(ownCorruptions(comparedPolicy("advanced"))).toEqual(["brightness", "contrast", "saturate"]);
     expect(ownCorruptions(comparedPolicy("mixup"))).toEqual([]);
     expect(ownCorruptions(comparedPolicy("cutmix"))).toEqual(["spatter"]);
     expect(ownCorruptions(comparedPolicy("none"))).toEqual([]);
@@ -213,8 +231,9 @@ describe("parts", () => {
     expect(own("augMix")).toEqual(["brightness", "contrast", "saturate"]);
   });
 
-  it("--trainable and --batch-norm need a backbone", async () => {
-    const base = ["--data", data, "--out", join(folder, "other")];
+  it("--trainable and --batch-norm need a backbone, and a backbone is no other network", async () => {
+    const base = ["--data", data, "--network", "smallCnn", "--out", join(folder, "other")];
+    await expect(compare(...base, "--weights", "embedded")).rejects.toThrow(UsageError);
     await expect(compare(...base, "--trainable", "all")).rejects.toThrow(UsageError);
     await expect(compare(...base, "--batch-norm", "batch")).rejects.toThrow(UsageError);
   });

@@ -90,6 +90,47 @@ describe("each layer on the GPU", () => {
     });
 });
 
+describe("a chain of AugMix", () => {
+  const operation = (name: string, amount = 1) => ({ name, amount });
+  const [equalise, identity] = [operation("equalise"), operation("identity", 0)];
+  const chains = [
+    [equalise, operation("posterise", 5), equalise],
+    [operation("posterise", 4), equalise, operation("solarise", 100.5)],
+    [operation("solarise", 90.25), operation("posterise", 3), equalise],
+    [operation("solarise", 60), operation("posterise", 6), operation("solarise", 200)],
+    [equalise, equalise],
+  ];
+
+  /** One operation on the values of one channel, by its definition (Pillow's `ImageOps`). */
+  function applied(values: readonly number[], { name, amount }: { name: string; amount: number }): number[] {
+    if (name === "posterise") return values.map((value) => value & (256 - 2 ** (8 - amount)));
+    if (name === "solarise") return values.map((value) => (value >= amount ? 255 - value : value));
+    const counts = Array.from({ length: 256 }, (_, level) => values.filter((value) => value === level).length);
+    const step = Math.floor((values.length - (counts.findLast((number) => number > 0) as number)) / 255);
+    if (step === 0) return [...values];
+    const below = (level: number) => counts.slice(0, level).reduce((sum, number) => sum + number, 0);
+    return values.map((value) => Math.min(255, Math.floor((below(value) + Math.floor(step / 2)) / step)));
+  }
+
+  it("does its operations one after the other", async () => {
+    const { images } = flowers(chains.length);
+    const policy = new PolicyBuilder("chain").add("augMix").build();
+    const samples = addresses(chains.length).map((address, image) => ({
+      ...address,
+      drawn: [{ own: 0, weights: [0, 1, 0], chains: [[equalise], chains[image], [identity]] }],
+    }));
+    using augmenter = await Augmenter.create(await testDevice(), new Augmentation(policy, size), { maxBatch: 16 });
+    const got = (await augmenter.run(images, samples)).images;
+    chains.forEach((chain, image) => {
+      for (let channel = 0; channel < 3; channel++) {
+        const line = (data: Float32Array) =>
+          [...data.subarray(image * perImage, (image + 1) * perImage)].filter((_, at) => at % 3 === channel);
+        expect(line(got), `chain ${image}`).toEqual(chain.reduce(applied, line(images)));
+      }
+    });
+  });
+});
+
 describe("an augmented image", () => {
   const mixed = new PolicyBuilder("mixed")
     .add("flip")

@@ -47,6 +47,26 @@ describe("ImageClassifier", () => {
     expect(path.relativeGap).toBeCloseTo(Math.abs(total - change) / Math.abs(change), 3);
   });
 
+  it("reports the progress of Integrated Gradients, stops it on the way, and keeps several apart", async () => {
+    await using flowers = await ImageClassifier.load(await smallModelFiles(), { device });
+    const photo = photograph(40, 40);
+    const seen: number[] = [];
+    const alone = await flowers.explain(photo, { method: "ig", target: "rose", onProgress: (done) => seen.push(done) });
+    expect(seen.length).toBeGreaterThan(2);
+    expect(seen).toEqual([...new Set(seen)].sort((a, b) => a - b));
+    const controller = new AbortController();
+    const onProgress = (): void => controller.abort(new Error("enough"));
+    const stopped = flowers.explain(photo, { method: "ig", signal: controller.signal, onProgress });
+    const together = [
+      flowers.explain(photo, { method: "ig", target: "rose" }),
+      flowers.explain(photo, { method: "ig", target: 0 }),
+    ];
+    await expect(stopped).rejects.toThrow("enough");
+    const [rose, daisy] = await Promise.all(together);
+    expect(rose).toEqual(alone);
+    expect(daisy.heatmap.values).not.toEqual(rose.heatmap.values);
+  });
+
   it("leaves nothing on the host's device, which several share", async () => {
     const { adapter } = await openGpu();
     const gpu = await adapter.requestDevice();

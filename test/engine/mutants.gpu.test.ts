@@ -19,6 +19,13 @@ const differenceTolerance = 1e-6;
 /** Mutants that compute the same as the original, with the reason. A name may be a part of the mutant's name. */
 const equivalent: readonly (readonly [RegExp, string])[] = [
   [/softmax\.wgsl.* in top = x\[base/, "the first guess of a row's maximum: softmax does not depend on the shift"],
+  [/softmax\.wgsl.*t < 0\.5/, "both formulas of log(1 + t) meet at 0.5"],
+  [/softmaxGradient\.wgsl.*products \+=/, "the first value of a mean, which its correction makes good"],
+  [
+    /bitMasks\.wgsl.*"-" → "\+" in .*\(m - first\)/,
+    "shifts count modulo 32, and the first row of a word is a multiple of eight",
+  ],
+  [/affineWarp\.wgsl.*">=" → ">" in .*id\.z >= params\.samples/, "the grid is as deep as there are samples"],
   [/clip\.wgsl.*id\.x > 0u/, "a single invocation, and more of them would write the same number"],
   [/conv2dTiled\.wgsl.*next = min\(o \+ 1u/, "the second vector of a last, odd block is computed and not stored"],
   [/randomPixels\.wgsl.*abs\(q\) <= 0\.425/, "both approximations of the quantile meet at 0.425"],

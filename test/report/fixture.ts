@@ -12,6 +12,7 @@ export interface FixtureOptions {
   size?: number;
   language?: Language;
   notebook?: ReportData["notebook"];
+  scratch?: ReportData["scratch"];
   /** Where pictures come from; by default blobs of a colour that depends on the class. */
   draw?: (classIndex: number, index: number) => { image: RgbImage; mask: Uint8Array };
 }
@@ -34,6 +35,7 @@ export function reportData(options: FixtureOptions = {}): ReportData {
     title: "Flowers told apart by their shape",
     language: options.language,
     notebook: options.notebook,
+    scratch: options.scratch,
     createdAt: "2025-01-31",
     headline: {
       task: "A small convolutional network, trained from nothing on drawn flowers whose colour says little about the species.",

@@ -90,6 +90,7 @@ const policy = (name: string, difference: PolicyResult["difference"]): PolicyRes
       testAccuracy: 0.75,
       testLoss: 0.5,
       mcNemar: difference && { onlyFirst: 3, onlySecond: 9, p: 0.146 },
+      foreignMce: null,
     },
   ],
   valAccuracy: 0.8,
@@ -98,6 +99,7 @@ const policy = (name: string, difference: PolicyResult["difference"]): PolicyRes
   difference,
   curves: [[0.5, 0.8]],
   foreignMce: null,
+  foreignInterval: null,
   ownCorruptions: [],
 });
 const comparison = (difference: PolicyResult["difference"], chosen = "mixup"): ComparisonResult => ({
@@ -125,6 +127,24 @@ describe("comparison", () => {
     const words = wordsOf(comparisonSection(comparison(bounds(-0.05, -0.09, -0.01), "none")));
     expect(words).toContain("No augmentation did better than none on the validation images");
     expect(words).not.toContain("foreign");
+  });
+
+  it.each([
+    [0.7, 0.6, 0.8, "makes 30.0 % fewer errors than none", "more than chance"],
+    [1.2, 0.9, 1.4, "makes 20.0 % more errors than none", "cannot tell it from no difference"],
+    [0.9, 0.7, 1.1, "makes 10.0 % fewer errors than none", "cannot tell it from no difference"],
+  ])("says what a foreign mCE of %f allows", (foreignMce, low, high, ...phrases) => {
+    const [none, mixup] = comparison(bounds(0.01, -0.02, 0.04)).policies;
+    const robust = { ...mixup, foreignMce, foreignInterval: { low, high }, ownCorruptions: ["fog"] };
+    const measured = {
+      ...comparison(null),
+      policies: [{ ...none, foreignMce: 1 }, robust],
+      robustness: robustness(1, 1),
+    };
+    const words = wordsOf(comparisonSection(measured));
+    for (const phrase of phrases) expect(words).toContain(phrase);
+    expect(words).toContain(`${foreignMce.toFixed(3)} (${low.toFixed(3)} to ${high.toFixed(3)})`);
+    expect(words).toContain("trains on them or their relatives: fog");
   });
 });
 

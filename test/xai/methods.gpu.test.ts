@@ -5,7 +5,7 @@ import { randomBitsAt } from "../../src/engine/random.ts";
 import { gaussianBlur } from "../../src/xai/baselines.ts";
 import { largestSigma } from "../../src/xai/blurPath.ts";
 import type { Explanation, MethodOptions, Target } from "../../src/xai/explanation.ts";
-import { explain, methodNames } from "../../src/xai/methods.ts";
+import { explain, methodNamed, methodNames } from "../../src/xai/methods.ts";
 import type { ExplainableModel } from "../../src/xai/model.ts";
 import { occlusionWindows, riseMasks } from "../../src/xai/perturbation.ts";
 import { quadrature } from "../../src/xai/quadrature.ts";
@@ -477,3 +477,39 @@ function guidedPath(origin: Float64Array, image: Float64Array, steps: number, sc
   }
   return attribution;
 }
+
+describe("long work", () => {
+  const long: readonly (readonly [string, MethodOptions])[] = [
+    ["ig", { steps: 12, maxBatch: 4 }],
+    ["ig", { baselines: ["black", "white"], maxBatch: 4 }],
+    ["blur-ig", { steps: 6, maxBatch: 2 }],
+    ["guided-ig", { steps: 4 }],
+    ["smoothgrad", { samples: 6, maxBatch: 2 }],
+    ["occlusion", { maxBatch: 4 }],
+    ["rise", { samples: 8, maxBatch: 2 }],
+    ["scorecam", { maxBatch: 2 }],
+  ];
+
+  it.each(long)(
+    "of %s with %j reports progress, ends with the signal, and starts again unharmed",
+    async (name, options) => {
+      using explainer = await methodNamed(name).create(model, options);
+      const shares: number[] = [];
+      const onProgress = (done: number, total: number): void => void shares.push(done / total);
+      const expected = await explainer.explain(pixels, [0, 1], { onProgress });
+      expect(shares.length).toBeGreaterThan(3);
+      expect(shares).toEqual([...shares].sort((a, b) => a - b));
+      expect(shares.at(-1)).toBeLessThanOrEqual(1);
+      if (options.baselines === undefined) expect(shares.at(-1)).toBe(1);
+      const controller = new AbortController();
+      let reports = 0;
+      const stop = (): void => {
+        if (++reports === 2) controller.abort(new Error("enough"));
+      };
+      const stopped = explainer.explain(pixels, [0, 1], { signal: controller.signal, onProgress: stop });
+      await expect(stopped).rejects.toThrow("enough");
+      expect(reports).toBe(2);
+      expect(await explainer.explain(pixels, [0, 1])).toEqual(expected);
+    },
+  );
+});

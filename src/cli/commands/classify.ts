@@ -5,7 +5,7 @@ import { defineCommand } from "../command.ts";
 import { withDevice } from "../device.ts";
 import { loadImages } from "../images.ts";
 import { readLabels, topClasses } from "../labels.ts";
-import { loadClassifier } from "../model.ts";
+import { loadClassifier, precisionOption } from "../model.ts";
 
 export const command = defineCommand({
   name: "classify",
@@ -24,6 +24,7 @@ export const command = defineCommand({
       choices: RESIZE_MODES,
       help: "aspect: keep it, antialias, crop the centre; tf: tf.image.resize; else the model's own",
     },
+    precision: precisionOption,
     labels: { type: "path", exists: "file", help: "class names, one a line, where the weights have none" },
     raw: { type: "path", help: "write logits and probabilities [N, classes] to this .safetensors file" },
   },
@@ -31,13 +32,14 @@ export const command = defineCommand({
     ["tepal classify rose.jpg --weights mobilenet.h5 --labels labels.txt", "the five likeliest of 1000 classes"],
     ["tepal classify *.jpg --model runs/flowers --json", "with a model that train saved"],
   ],
-  async run({ images, weights, model, top, size, resize, labels, raw }, context) {
+  async run({ images, weights, model, top, size, resize, precision, labels, raw }, context) {
     return withDevice(async (device, adapter) => {
       const classifier = await loadClassifier(device, {
         weights,
         model,
         size,
         resize: resize as "tf" | "aspect" | undefined,
+        precision,
       });
       const { files, pixels, broken } = await loadImages(
         images,

@@ -25,7 +25,7 @@ import { TestSet, testRecord, testRuns } from "../compare/testing.ts";
 import { dataOptions, openChoice, openPart } from "../dataset.ts";
 import { withDevice } from "../device.ts";
 import { integersFrom, namesFrom } from "../lists.ts";
-import { readClassifier } from "../model.ts";
+import { EMBEDDED, embeddedWeights, readClassifier } from "../model.ts";
 import { savedPolicy } from "../policy.ts";
 import { chooseParts } from "../practical/material.ts";
 import type { RobustnessOptions } from "../robustness/measure.ts";
@@ -34,13 +34,14 @@ import type { RobustnessOptions } from "../robustness/measure.ts";
 const suited = {
   smallCnn: { epochs: 12, batch: 16, learningRate: 1e-2 },
   head: { epochs: 10, batch: 32, learningRate: 1e-3 },
-  part: { epochs: 10, batch: 32, learningRate: 3e-4 },
+  part: { epochs: 5, batch: 32, learningRate: 3e-4 },
 };
 
 export const command = defineCommand({
   name: "compare",
   summary: "does augmentation help: train policies with one budget and several seeds, test once",
-  usage: "--data NAME|DIR|FILE [--weights FILE] [--policies none,basic,advanced,mixup,cutmix] [--seeds 3] [--out DIR]",
+  usage:
+    "--data NAME|DIR|FILE [--weights FILE | --network smallCnn] [--policies none,basic,advanced,mixup,cutmix] [--seeds 3] [--out DIR]",
   positionals: [],
   options: {
     ...dataOptions,
@@ -49,13 +50,15 @@ export const command = defineCommand({
     weights: {
       type: "path",
       exists: "file",
+      word: EMBEDDED,
       placeholder: "FILE",
-      help: "MobileNetV2's weights, under a new head; without it, smallCnn from scratch",
+      help: "MobileNetV2's weights, under a new head, else the small backbone of the package (embedded)",
     },
+    network: { type: "choice", choices: ["smallCnn"], help: "trained from scratch, in place of a backbone" },
     trainable: {
       type: "string",
       placeholder: "head|block_N|all",
-      help: "what trains of --weights: the head, everything from a layer on, or all; else head",
+      help: "what trains of the backbone: head, everything from a layer on, or all; else all of the embedded one, a head on a FILE",
     },
     batchNorm: {
       type: "choice",
@@ -72,8 +75,8 @@ export const command = defineCommand({
     seed: { type: "integer", min: 0, default: 1, help: "decides drawings and split; the seed of the first training" },
     size: { type: "integer", min: 32, max: 1024, help: "edge in pixels, else that of petals, 96 for photographs" },
     resize: { type: "choice", choices: RESIZE_MODES, default: "aspect", help: "how photographs are resized" },
-    epochs: { type: "integer", min: 1, help: "of each training, else 12 for smallCnn, 10 with weights" },
-    batch: { type: "integer", min: 2, help: "images a step, even; else 16 for smallCnn, 32 with weights" },
+    epochs: { type: "integer", min: 1, help: "of each training, else 12 for smallCnn, 10 for a head, 5 for more" },
+    batch: { type: "integer", min: 2, help: "images a step, even; else 16 for smallCnn, 32 for a backbone" },
     lr: {
       type: "number",
       min: 0,
@@ -91,8 +94,12 @@ export const command = defineCommand({
   },
   examples: [
     [
-      "tepal compare --data petals",
-      "five policies, three seeds, smallCnn from scratch; the page is compare/compare.html",
+      "tepal compare --data petals --policies none,advanced --corruptions all",
+      "does augmentation make the network more robust to what it never practised: the embedded backbone, all of it trained",
+    ],
+    [
+      "tepal compare --data petals --network smallCnn",
+      "five policies, three seeds, from scratch; the page is compare/compare.html",
     ],
     [
       "tepal compare --data flowers --weights mobilenet_v2.h5 --policies none,advanced --corruptions all",
@@ -104,13 +111,14 @@ export const command = defineCommand({
     const compared = readPolicies(policies);
     const choice = { ...args, root: args.root, seed: args.seed };
     const dataset = await openChoice(choice);
-    const trainable = trainablePart(args);
+    const weights = backboneOf(args);
+    const trainable = trainablePart(weights, args);
     const defaults = suited[trainable === null ? "smallCnn" : trainable === "head" ? "head" : "part"];
     const budget: Budget = {
       data: args.data,
       root: args.root ?? null,
       split: args.split ?? null,
-      weights: args.weights === undefined ? null : await sha256(new Uint8Array(await readFile(args.weights))),
+      weights: weights && (await sha256(new Uint8Array(await readFile(weights)))),
       trainedFrom: trainable,
       normalisation: trainable === null ? null : args.batchNorm === "batch" ? "training" : "frozen",
       size: args.size ?? dataset.imageSize?.height ?? 96,
@@ -134,7 +142,7 @@ export const command = defineCommand({
     const finished = record
       ? { result: record.result as ComparisonResult, adapter: record.adapter as string }
       : await withDevice(async (device, adapter) => {
-          const job: Job = { device, budget, compared, seeds, out, robustness, args, dataset };
+          const job: Job = { device, budget, compared, seeds, out, robustness, weights, args, dataset };
           const result = await compare(job, context);
           await writeAtomically(testRecord(out), `${JSON.stringify({ settings, adapter, result }, null, 2)}\n`);
           return { result, adapter };
@@ -153,15 +161,21 @@ function readPolicies(text: string): ComparedPolicy[] {
   return names.map((name) => ({ name, policy: comparedPolicy(name) }));
 }
 
-/** What of a backbone trains; null for smallCnn from scratch. */
-function trainablePart({
-  weights,
-  trainable,
-  batchNorm,
-}: Record<"weights" | "trainable" | "batchNorm", string | undefined>) {
-  const part = weights === undefined ? null : (trainable ?? "head");
-  if (part === null && (trainable ?? batchNorm) !== undefined)
-    throw new UsageError("--trainable and --batch-norm are for a backbone; give --weights FILE, or leave them out");
+/** The file of the backbone; null for smallCnn from scratch. */
+function backboneOf({ weights, network }: Record<"weights" | "network", string | undefined>): string | null {
+  if (network === undefined) return weights === undefined || weights === EMBEDDED ? embeddedWeights() : weights;
+  if (weights === undefined) return null;
+  throw new UsageError(`--weights belongs to a backbone and --network ${network} has none; leave one of them out`);
+}
+
+/** What of a backbone trains; null for smallCnn. The embedded one is small: all of it trains in minutes. */
+function trainablePart(
+  weights: string | null,
+  { trainable, batchNorm }: Record<"trainable" | "batchNorm", string | undefined>,
+): string | null {
+  if (weights === null && (trainable ?? batchNorm) !== undefined)
+    throw new UsageError("--trainable and --batch-norm are for a backbone; leave them out, or --network");
+  const part = weights === null ? null : (trainable ?? (weights === embeddedWeights() ? "all" : "head"));
   if (part === "head" && batchNorm === "batch")
     throw new UsageError("--batch-norm batch needs layers that train; add --trainable block_N or all");
   return part;
@@ -189,8 +203,9 @@ interface Job {
   readonly seeds: number;
   readonly out: string;
   readonly robustness: RobustnessOptions | null;
+  /** The file of the backbone; null for smallCnn from scratch. */
+  readonly weights: string | null;
   readonly args: {
-    readonly weights?: string;
     readonly strict: boolean;
     readonly cache?: string;
     readonly cacheLimit: number;
@@ -201,7 +216,7 @@ interface Job {
 
 /** Trains what is not finished, chooses by validation, tests once. */
 async function compare(job: Job, { terminal }: CommandContext): Promise<ComparisonResult> {
-  const { device, budget, compared, seeds, out, robustness, args, dataset } = job;
+  const { device, budget, compared, seeds, out, robustness, weights, args, dataset } = job;
   const parts = chooseParts(dataset, budget.seed);
   if (parts.test.indices.length === 0)
     throw new DataError(`${dataset.name}: expected images to test on, found none; give a --split with a test part`);
@@ -213,7 +228,7 @@ async function compare(job: Job, { terminal }: CommandContext): Promise<Comparis
   let material: Promise<RunMaterial> | null = null;
   const loadMaterial = async (): Promise<RunMaterial> => ({
     material: { classNames: dataset.classNames, train: await load("train"), validation: await load("validation") },
-    description: args.weights === undefined ? null : await readClassifier({ weights: args.weights, size, resize }),
+    description: weights === null ? null : await readClassifier({ weights, size, resize }),
   });
   const runs: Run[] = [];
   // Seed by seed, so that a comparison that is stopped early has whole rounds.
@@ -226,15 +241,8 @@ async function compare(job: Job, { terminal }: CommandContext): Promise<Comparis
       runs.push(kept ?? (await trainRun(device, place, (await material) as RunMaterial, terminal)));
     }
   if (material) await closeMaterial(await material);
-  const progress = terminal.progress("testing", runs.length, "models");
-  const result = await testRuns(
-    device,
-    { budget, seeds: trainingSeeds, compared, runs, robustness },
-    new TestSet(() => load("test")),
-    (done, { policy, seed }) => progress.update(done, `${policy}, seed ${seed}`),
-  );
-  progress.finish();
-  return result;
+  const testSet = new TestSet(() => load("test"));
+  return testRuns(device, { budget, seeds: trainingSeeds, compared, runs, robustness }, testSet, terminal);
 }
 
 const closeMaterial = ({ material: { train, validation } }: RunMaterial) =>
@@ -242,18 +250,22 @@ const closeMaterial = ({ material: { train, validation } }: RunMaterial) =>
 
 function tell(context: CommandContext, { policies, chosen, test, seeds, robustness }: ComparisonResult): void {
   const share = (value: number) => value.toFixed(3);
-  const rows = policies.map(({ name, accuracy, valAccuracy, difference, foreignMce }, place) => {
-    const parts = [
-      `validation ${share(valAccuracy)}`,
-      `test ${share(accuracy.mean)} (${share(accuracy.low)} to ${share(accuracy.high)})`,
-      difference
-        ? `difference ${share(difference.mean)} (${share(difference.low)} to ${share(difference.high)})`
-        : "baseline",
-      robustness && robustness.models[place].mce !== null ? `mCE ${share(robustness.models[place].mce)}` : "",
-      foreignMce === null ? "" : `foreign mCE ${share(foreignMce)}`,
-    ];
-    return [name, parts.filter(Boolean).join(", ")] as const;
-  });
+  const within = (range: { low: number; high: number } | null) =>
+    range ? ` (${share(range.low)} to ${share(range.high)})` : "";
+  const rows = policies.map(
+    ({ name, accuracy, valAccuracy, difference, foreignMce, foreignInterval: range }, place) => {
+      const parts = [
+        `validation ${share(valAccuracy)}`,
+        `test ${share(accuracy.mean)} (${share(accuracy.low)} to ${share(accuracy.high)})`,
+        difference
+          ? `difference ${share(difference.mean)} (${share(difference.low)} to ${share(difference.high)})`
+          : "baseline",
+        robustness && robustness.models[place].mce !== null ? `mCE ${share(robustness.models[place].mce)}` : "",
+        foreignMce === null ? "" : `foreign mCE ${share(foreignMce)}${within(range)}`,
+      ];
+      return [name, parts.filter(Boolean).join(", ")] as const;
+    },
+  );
   context.print(`${seeds.length} seeds, ${test.count} test images, read once; chosen on validation: ${chosen}`);
   context.print(columns(rows));
 }

@@ -3,21 +3,23 @@ import { join } from "node:path";
 import { encodePng } from "../../data/png.node.ts";
 import { RESIZE_MODES } from "../../data/resize.ts";
 import { UsageError } from "../../engine/errors.ts";
-import type { Classifier } from "../../nn/classifier.ts";
 import { serializeSafetensors } from "../../nn/formats/safetensors.ts";
 import type { ColormapName } from "../../xai/colormaps.ts";
+import { type Evidence, type Fill, fills } from "../../xai/evidence/evidence.ts";
 import type { Explanation, MethodOptions } from "../../xai/explanation.ts";
 import { methodNamed, methodNames } from "../../xai/methods.ts";
 import type { Score } from "../../xai/model.ts";
 import type { RgbImage } from "../../xai/overlay.ts";
 import { type PathRule, quadratureRules } from "../../xai/quadrature.ts";
-import { type CommandContext, defineCommand } from "../command.ts";
+import { defineCommand } from "../command.ts";
 import { withDevice } from "../device.ts";
 import { readBaselines } from "../explain/baselines.ts";
+import { evidenceWords, readMasks } from "../explain/evidence.ts";
+import { explainAll } from "../explain/measure.ts";
 import { contactSheet, imageAt, type MethodResults, picturesOf, recordOf, tensorsOf } from "../explain/outputs.ts";
 import { type ChosenTarget, chooseTargets } from "../explain/targets.ts";
 import { type LoadedImages, loadImages, stem } from "../images.ts";
-import { loadClassifier } from "../model.ts";
+import { loadClassifier, precisionOption } from "../model.ts";
 
 export const command = defineCommand({
   name: "explain",
@@ -38,8 +40,8 @@ export const command = defineCommand({
     score: { type: "choice", choices: ["logit", "prob"], help: "what is explained: logit, for rise prob" },
     target: {
       type: "string",
-      placeholder: "top|CLASS",
-      help: "the likeliest class of each image (default), or a class by name or number",
+      placeholder: "top|CLASS[+CLASS]",
+      help: "the likeliest class of each image (default), a class by name or number, or several: 3+7",
     },
     class: { type: "string", placeholder: "top|K", help: "the same as --target" },
     versus: {
@@ -69,6 +71,7 @@ export const command = defineCommand({
     seed: { type: "integer", min: 0, default: 0, help: "seed of noise and masks" },
     size: { type: "integer", min: 32, help: "edge of the model's input, else the model's own" },
     resize: { type: "choice", choices: RESIZE_MODES, help: "aspect or tf, else the model's own" },
+    precision: precisionOption,
     labels: { type: "path", exists: "file", help: "class names, one a line, where the weights have none" },
     out: { type: "path", default: "explanations", help: "folder for the pictures" },
     scale: {
@@ -79,6 +82,22 @@ export const command = defineCommand({
     },
     colormap: { type: "choice", choices: ["ember", "lagoon", "grey"], default: "ember", help: "colours of magnitudes" },
     sheet: { type: "path", help: "write a contact sheet of methods × images to this .png file" },
+    evidence: {
+      type: "boolean",
+      help: "measure each map: insertion, deletion, ROAD, sanity, sensitivity, completeness; minutes with a large network",
+    },
+    mask: {
+      type: "path",
+      exists: "file",
+      multiple: true,
+      help: "with --evidence: an image of the photograph's size, white on the object; one for each photograph",
+    },
+    fill: {
+      type: "choice",
+      choices: fills,
+      default: "blur",
+      help: "with --evidence: what stands for removed pixels in insertion and deletion",
+    },
     raw: {
       type: "path",
       help: "write heatmap [N, h, w] over its peak [N], attribution [N, H, W, 3] and completeness_gap [N] to this .safetensors file",
@@ -88,11 +107,17 @@ export const command = defineCommand({
     ["tepal explain rose.jpg --model runs/flowers", "a Grad-CAM overlay for the predicted class"],
     ["tepal explain rose.jpg --model runs/flowers --versus second --signed", "why this class and not the next"],
     [
+      "tepal explain rose.jpg --model runs/flowers --method ig --evidence",
+      "a map with the numbers that say whether to believe it",
+    ],
+    [
       "tepal explain *.jpg --model runs/flowers --method exactcam,ig,occlusion --sheet sheet.png",
       "three methods side by side",
     ],
   ],
   async run(args, context) {
+    if (args.mask.length > 0 && !args.evidence)
+      throw new UsageError("--mask is what maps are measured by; add --evidence or leave it out");
     return withDevice(async (device, adapter) => {
       const methods = methodList(args.method);
       const classifier = await loadClassifier(device, { ...args, resize: args.resize as "tf" | "aspect" | undefined });
@@ -111,9 +136,11 @@ export const command = defineCommand({
         seed: args.seed,
         maxBatch: device.traits.software ? undefined : 32,
       };
+      const masks = args.mask.length > 0 ? await readMasks(args.mask, args.images, loaded, classifier, context) : [];
+      const request = args.evidence ? { fill: args.fill as Fill, masks } : null;
       const results: MethodResults[] = [];
       for (const method of methods)
-        results.push(await explainAll(classifier, method, loaded, targets, options, context));
+        results.push(await explainAll(classifier, method, loaded, targets, options, request, context));
       const written = write(results, loaded, targets, { ...args, inputSize: classifier.inputSize });
       for (const image of written) context.print(describe(image));
       if (args.raw !== undefined)
@@ -140,31 +167,14 @@ function methodList(list: string): string[] {
   return names;
 }
 
-async function explainAll(
-  classifier: Classifier,
-  method: string,
-  { files, pixels }: LoadedImages,
-  targets: readonly ChosenTarget[],
-  options: MethodOptions,
-  { terminal }: CommandContext,
-): Promise<MethodResults> {
-  const { title, create } = methodNamed(method);
-  using explainer = await create(classifier.explainable, options);
-  const size = pixels.length / files.length;
-  const explanations: Explanation[] = [];
-  const progress = terminal.progress(title, files.length);
-  for (const [index, { target }] of targets.entries()) {
-    explanations.push(...(await explainer.explain(pixels.subarray(index * size, (index + 1) * size), [target])));
-    progress.update(index + 1);
-  }
-  progress.finish();
-  return { method, explanations };
-}
-
 interface WrittenImage {
   readonly file: string;
   readonly chosen: ChosenTarget;
-  readonly maps: readonly { readonly explanation: Explanation; readonly picture: string }[];
+  readonly maps: readonly {
+    readonly explanation: Explanation;
+    readonly picture: string;
+    readonly evidence?: Evidence;
+  }[];
 }
 
 interface WriteOptions {
@@ -189,16 +199,16 @@ function write(
     return picturesOf(result, photographs, { scale, colormap: options.colormap as ColormapName });
   });
   if (sheet !== undefined) {
-    const titles = files.map((file, index) => `${stem(file)}: ${describeTarget(targets[index])}`);
+    const titles = files.map((file, index) => `${stem(file)}: ${describeTarget(withFirstNames(targets[index]))}`);
     writeFileSync(sheet, encodePng(sheetOf(results, drawn, photographs, titles)));
   }
   return files.map((file, index) => ({
     file,
     chosen: targets[index],
-    maps: results.map(({ method, explanations }, at) => {
+    maps: results.map(({ method, explanations, evidence }, at) => {
       const picture = join(out, `${pictureName(files, index)}-${method}.png`);
       writeFileSync(picture, encodePng(drawn[at][index]));
-      return { explanation: explanations[index], picture };
+      return { explanation: explanations[index], picture, evidence: evidence?.[index] };
     }),
   }));
 }
@@ -223,17 +233,44 @@ const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 const describeTarget = ({ label, probability, versus }: ChosenTarget): string =>
   `${label} (${percent(probability)})${versus ? ` and not ${versus.label} (${percent(versus.probability)})` : ""}`;
 
+/** ImageNet's classes have several names each; a title has room for the first. */
+const firstNames = (label: string): string =>
+  label
+    .split(" + ")
+    .map((name) => name.split(",")[0])
+    .join(" + ");
+
+const withFirstNames = ({ versus, ...target }: ChosenTarget): ChosenTarget => ({
+  ...target,
+  label: firstNames(target.label),
+  ...(versus ? { versus: { ...versus, label: firstNames(versus.label) } } : {}),
+});
+
+/** What a reader must know before believing a map: that it says nothing, or what its sum missed. */
+function remarksOn({ status, details: { relativeGap } }: Explanation): string[] {
+  const gap = typeof relativeGap === "number" ? [`completeness gap ${percent(relativeGap)}`] : [];
+  return [...(status === "ok" ? [] : [status]), ...gap];
+}
+
 function describe({ file, chosen, maps }: WrittenImage): string {
-  const pictures = maps.map(({ explanation: { status }, picture }) =>
-    status === "ok" ? picture : `${picture} (${status})`,
+  const pictures = maps.map(({ explanation, picture }) => {
+    const remarks = remarksOn(explanation);
+    return remarks.length > 0 ? `${picture} (${remarks.join(", ")})` : picture;
+  });
+  const lines = maps.flatMap(({ explanation, evidence }) =>
+    evidence ? [`  ${explanation.method}`, ...evidenceWords(evidence).map((line) => `    ${line}`)] : [],
   );
-  return `${file}: ${describeTarget(chosen)} → ${pictures.join(", ")}`;
+  return [`${file}: ${describeTarget(chosen)} → ${pictures.join(", ")}`, ...lines].join("\n");
 }
 
 /** With one method its record is the image's; with several the image has a list. */
 function recordOfImage({ file, chosen, maps }: WrittenImage): object {
   const { target: _, ...described } = chosen;
-  const records = maps.map(({ explanation, picture }) => ({ ...recordOf(explanation), picture }));
+  const records = maps.map(({ explanation, picture, evidence }) => ({
+    ...recordOf(explanation),
+    picture,
+    ...(evidence ? { evidence } : {}),
+  }));
   return { file, ...described, ...(records.length === 1 ? records[0] : { explanations: records }) };
 }
 

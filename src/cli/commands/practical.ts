@@ -12,7 +12,7 @@ import { saveModel } from "../../nn/formats/files.node.ts";
 import { sha256 } from "../../nn/formats/model.ts";
 import { historyCsv } from "../../nn/history.ts";
 import { evaluateLogits } from "../../nn/metrics.ts";
-import type { NotebookRow } from "../../report/answers.ts";
+import type { NotebookRow, ScratchComparison } from "../../report/answers.ts";
 import { type Language, languages } from "../../report/language.ts";
 import { renderReport } from "../../report/report.ts";
 import type { RobustnessResult } from "../../report/robustness.ts";
@@ -27,6 +27,7 @@ import { drawPetals, loadPhotographs, type Material } from "../practical/materia
 import { notebookCosts } from "../practical/notebook.ts";
 import { type Side, sides, type Tested, type TrainedPair, trainPair } from "../practical/pair.ts";
 import { backboneKnowledge, type PracticalSettings, reportData } from "../practical/reporting.ts";
+import { compareWithScratch } from "../practical/scratch.ts";
 import { trainFrozenBackbone, trainSmallCnn } from "../practical/training.ts";
 import { heldImages } from "../robustness/held.ts";
 import { measureRobustness } from "../robustness/measure.ts";
@@ -124,6 +125,17 @@ export const command = defineCommand({
       choices: ["notebook"],
       help: "also run the original notebook's choices one by one and show what each costs",
     },
+    scratch: {
+      type: "boolean",
+      help: "also train smallCnn from scratch on the same images, and compare; --full does too",
+    },
+    scratchSize: {
+      type: "integer",
+      min: 32,
+      max: 1024,
+      default: 64,
+      help: "edge of smallCnn's images there; 32 for CIFAR-10",
+    },
     full: { type: "boolean", help: "three seeds, all corruptions at five severities, all test images" },
     strict: { type: "boolean", help: "fail at a broken photograph instead of skipping it" },
   },
@@ -154,6 +166,7 @@ export const command = defineCommand({
     const settings: PracticalSettings = {
       ...args,
       weights,
+      scratch: args.scratch || args.full,
       size: args.size ?? (weights === undefined && args.data === undefined ? undefined : defaultSize),
       resize: args.resize as "tf" | "aspect",
       policyName: args.policy,
@@ -193,6 +206,10 @@ class Practical {
     const model = pair.models[pair.effect.chosen];
     const robustness = await this.#clock.time("robustness", () => this.#robustness(material, pair));
     const explained = await this.#clock.time("explanations", () => this.#explain(material, model));
+    const scratch =
+      settings.scratch && backbone
+        ? await this.#clock.time("scratch", () => this.#scratch(pair.models.baseline))
+        : undefined;
     const notebook =
       settings.compat === undefined
         ? undefined
@@ -207,6 +224,7 @@ class Practical {
       answers: { augmentation: pair.effect, looking, mistake },
       robustness,
       ...pictures,
+      scratch,
       notebook,
       adapter,
       version: context.version,
@@ -235,6 +253,7 @@ class Practical {
       augmentation: pair.effect,
       robustness,
       looking,
+      ...(scratch ? { scratch } : {}),
       ...(notebook ? { notebook } : {}),
       images: counts,
       broken: material.broken,
@@ -242,9 +261,9 @@ class Practical {
     };
   }
 
-  async #material(): Promise<Material> {
+  async #material(size = this.settings.size): Promise<Material> {
     const { settings, context } = this;
-    const { data, weights, size, full } = settings;
+    const { data, weights, full } = settings;
     if (data === undefined) {
       const perClass = weights === undefined || full ? undefined : briefPetals;
       return drawPetals(settings.seed, context.terminal, { size, perClass });
@@ -299,6 +318,17 @@ class Practical {
     const options = { mapped, curved, seed: settings.seed };
     const looking = await measureLooking(classifier, material, predictions, options, context.terminal);
     return { ...explained, looking };
+  }
+
+  /** The same images and parts again, at the size that suits a small network. */
+  async #scratch(baseline: Tested): Promise<ScratchComparison> {
+    const { epochs, batch, learningRate } = defaults.smallCnn;
+    const { scratchSize, seed } = this.settings;
+    const settings = { epochs: Math.max(epochs, this.settings.epochs), batch, learningRate, seed };
+    const material = await this.#material(scratchSize);
+    const comparison = await compareWithScratch(this.device, material, baseline, settings, this.context.terminal);
+    await Promise.all([material.train, material.validation, material.test].map((part) => part.close()));
+    return comparison;
   }
 
   #notebook(

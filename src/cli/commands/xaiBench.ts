@@ -4,11 +4,14 @@ import { type ShortcutKind, shortcutKinds } from "../../data/petals-shortcut.ts"
 import type { Device } from "../../engine/device.ts";
 import { UsageError } from "../../engine/errors.ts";
 import type { Classifier } from "../../nn/classifier.ts";
+import { type Stem, stems } from "../../nn/formats/manifest.ts";
 import { renderEvidencePage } from "../../report/evidencePage.ts";
-import type { DriftRow } from "../../xai/evidence/drift.ts";
+import type { EvidenceReport, RandomLabelReport } from "../../report/evidenceTypes.ts";
+import { edgeControl } from "../../xai/evidence/edgeControl.ts";
 import { type Evidence, EvidenceBench, type Fill, fills } from "../../xai/evidence/evidence.ts";
 import { type RankedMethod, rankMethods, summarise } from "../../xai/evidence/ranking.ts";
 import type { ShortcutFinding } from "../../xai/evidence/shortcut.ts";
+import type { Method } from "../../xai/explanation.ts";
 import { methodNamed, methods } from "../../xai/methods.ts";
 import { type CommandContext, defineCommand } from "../command.ts";
 import { dataOptions } from "../dataset.ts";
@@ -18,8 +21,10 @@ import { drawPetals } from "../practical/material.ts";
 import { trainSmallCnn } from "../practical/training.ts";
 import { DriftStudy } from "../xaiBench/drift.ts";
 import { type BenchImage, dataImages, drawTestPetals, petalImages } from "../xaiBench/material.ts";
+import { type PointingRow, playPointing, pointAtCentre } from "../xaiBench/pointing.ts";
+import { checkRandomLabels, trainLabelPair } from "../xaiBench/randomLabels.ts";
 import { fineMaps, judgeShortcut, trainShortcutPair } from "../xaiBench/shortcuts.ts";
-import { rankingTable } from "../xaiBench/table.ts";
+import { pointingWords, randomLabelWords, rankingTable } from "../xaiBench/table.ts";
 
 interface Settings {
   readonly model?: string;
@@ -32,9 +37,12 @@ interface Settings {
   readonly images: number;
   readonly fill: Fill;
   readonly shortcut?: ShortcutKind;
+  readonly sanity: boolean;
+  readonly pointing?: number;
   readonly drift: boolean;
   readonly seed: number;
   readonly epochs: number;
+  readonly stem: Stem;
   readonly out: string;
 }
 
@@ -63,6 +71,16 @@ export const command = defineCommand({
     },
     images: { type: "integer", min: 1, max: 1000, default: 4, help: "images that the evidence is gathered on" },
     fill: { type: "choice", choices: fills, default: "blur", help: "what stands for removed pixels in the curves" },
+    sanity: {
+      type: "boolean",
+      help: "also plant a map that draws the picture's edges, and hold maps against those of a network that learned shuffled labels",
+    },
+    pointing: {
+      type: "integer",
+      min: 1,
+      max: 1000,
+      help: "also play the pointing game on so many petals, by maps alone",
+    },
     shortcut: {
       type: "choice",
       choices: shortcutKinds,
@@ -71,6 +89,12 @@ export const command = defineCommand({
     drift: { type: "boolean", help: "also follow the best method's maps through augmentations and corruptions" },
     seed: { type: "integer", min: 0, default: 1, help: "decides drawings, first weights, controls and noise" },
     epochs: { type: "integer", min: 1, default: 6, help: "passes over petals where a network is trained" },
+    stem: {
+      type: "choice",
+      choices: stems,
+      default: "cifar",
+      help: "start of a network that is trained: cifar keeps the resolution, for finer maps; imagenet takes a third of the time",
+    },
     out: { type: "path", default: "xai-bench", placeholder: "DIR", help: "folder for evidence.json and evidence.html" },
   },
   examples: [
@@ -79,29 +103,46 @@ export const command = defineCommand({
       "tepal xai-bench --model runs/flowers --data flower_photos --methods gradcam --methods ig",
       "two methods on photographs",
     ],
-    ["tepal xai-bench --methods layercam --layer stem_relu --shortcut corner", "does it find the cheat?"],
+    ["tepal xai-bench --methods gradcam --shortcut corner", "does it find the cheat?"],
+    ["tepal xai-bench --methods gradcam --methods saliency --sanity", "do maps follow what the network has learned?"],
+    ["tepal xai-bench --model runs/petals --methods gradcam --pointing 200", "do the peaks lie on the flowers?"],
   ],
   async run(args, context) {
     if (args.data !== undefined && args.model === undefined && args.weights === undefined)
       throw new UsageError("--data needs --model DIR or --weights FILE; petals are learned from scratch");
-    const settings = { ...args, fill: args.fill as Fill, shortcut: args.shortcut as ShortcutKind | undefined };
+    if (args.pointing !== undefined && args.data !== undefined && args.data !== "petals")
+      throw new UsageError("--pointing needs masks, which only petals have; leave --data out");
+    const settings = {
+      ...args,
+      fill: args.fill as Fill,
+      stem: args.stem as Stem,
+      shortcut: args.shortcut as ShortcutKind | undefined,
+    };
     return withDevice((device, adapter) => runBench(device, adapter, settings, context));
   },
 });
 
 async function runBench(device: Device, adapter: string, settings: Settings, context: CommandContext): Promise<object> {
   const { out, seed, images: count } = settings;
-  const { classifier, images, data, network } = await subject(device, settings, context);
+  const tested = await subject(device, settings, context);
+  const { classifier, images, data, network } = tested;
   const ranked = await gather(classifier, images, settings, context);
-  const drift = settings.drift ? await followMaps(classifier, images, ranked[0].method, settings, context) : null;
-  const shortcuts = settings.shortcut ? await judgeCheat(device, settings.shortcut, settings, context) : [];
-  const result = { data, network, adapter, images: images.length, seed, fill: settings.fill, ranked, drift, shortcuts };
+  const best = ranked.find(({ method }) => method !== edgeControl.name) as RankedMethod;
+  const result: EvidenceReport = {
+    ...{ data, network, adapter, images: images.length, seed, fill: settings.fill, ranked },
+    drift: settings.drift ? await followMaps(tested, best.method, settings, context) : null,
+    shortcuts: settings.shortcut ? await judgeCheat(device, settings.shortcut, settings, context) : [],
+    randomLabels: settings.sanity ? await shuffleLabels(device, settings, context) : null,
+    pointing: settings.pointing ? await point(classifier, settings.pointing, settings, context) : [],
+  };
   mkdirSync(out, { recursive: true });
   const page = resolve(out, "evidence.html");
   writeFileSync(page, renderEvidencePage(result));
   writeFileSync(join(out, "evidence.json"), `${JSON.stringify({ ...result, count }, null, 2)}\n`);
   context.print(rankingTable(ranked));
-  for (const { method, words } of shortcuts) context.print(`${method}: ${words}`);
+  for (const { method, words } of result.shortcuts) context.print(`${method}: ${words}`);
+  for (const check of result.randomLabels?.checks ?? []) context.print(randomLabelWords(check));
+  for (const row of result.pointing) context.print(pointingWords(row));
   context.print(page);
   await classifier.dispose();
   return { ...result, page };
@@ -135,10 +176,16 @@ async function subject(device: Device, settings: Settings, { terminal }: Command
 }
 
 /** How the practical trains on petals. */
-const trainingOf = ({ epochs, seed }: Settings) => ({ epochs, seed, batch: 16, learningRate: 1e-2, policy: null });
+const trainingOf = ({ epochs, seed, stem }: Settings) => ({
+  ...{ epochs, seed, stem },
+  ...{ batch: 16, learningRate: 1e-2, policy: null },
+});
 
-const chosenMethods = ({ methods: names }: Settings): string[] =>
-  names.length > 0 ? [...names] : Object.keys(methods);
+/** With `--sanity` the planted control comes last. */
+const chosenMethods = ({ methods: names, sanity }: Settings): Method[] => [
+  ...(names.length > 0 ? names : Object.keys(methods)).map(methodNamed),
+  ...(sanity ? [edgeControl] : []),
+];
 
 const methodOptions = ({ layer, seed }: Settings) => ({ seed, ...(layer.length > 0 ? { layers: layer } : {}) });
 
@@ -148,11 +195,11 @@ async function gather(
   settings: Settings,
   { terminal }: CommandContext,
 ): Promise<RankedMethod[]> {
-  const names = chosenMethods(settings);
-  const progress = terminal.progress("gathering evidence", names.length * images.length);
+  const chosen = chosenMethods(settings);
+  const progress = terminal.progress("gathering evidence", chosen.length * images.length);
   const summaries = [];
-  for (const [place, name] of names.entries()) {
-    const method = methodNamed(name);
+  for (const [place, method] of chosen.entries()) {
+    const { name } = method;
     const options = { ...methodOptions(settings), fill: settings.fill };
     using bench = await EvidenceBench.create(classifier.explainable, method, options);
     const evidence: Evidence[] = [];
@@ -170,16 +217,22 @@ async function gather(
   return rankMethods(summaries);
 }
 
+/** Fewer flowers say little of a drop in accuracy; of other data as many images as of the other evidence. */
+const driftPetals = 20;
+
 async function followMaps(
-  classifier: Classifier,
-  images: readonly BenchImage[],
+  { classifier, images: given, data }: Subject,
   name: string,
   settings: Settings,
   { terminal }: CommandContext,
-): Promise<{ method: string; rows: DriftRow[] }> {
+): Promise<NonNullable<EvidenceReport["drift"]>> {
+  const more = data === "petals" && given.length < driftPetals;
+  const images = more
+    ? await petalImages(classifier, drawTestPetals(settings.seed, classifier.inputSize, driftPetals), driftPetals)
+    : given;
   using explainer = await methodNamed(name).create(classifier.explainable, methodOptions(settings));
   const study = await DriftStudy.create(classifier, explainer, images, settings.seed);
-  return { method: name, rows: await study.run(terminal) };
+  return { method: name, images: images.length, rows: await study.run(terminal) };
 }
 
 /** Enough images for the area under the curve to mean something. */
@@ -194,9 +247,39 @@ async function judgeCheat(
   const pair = await trainShortcutPair(device, kind, trainingOf(settings), terminal);
   const fine = await judgeShortcut(pair, methodNamed(fineMaps.method), { layers: fineMaps.layers }, shortcutImages);
   const findings = [{ ...fine, method: `${fineMaps.method} at ${fineMaps.layers.join(" and ")}` }];
-  for (const name of chosenMethods(settings))
-    findings.push(await judgeShortcut(pair, methodNamed(name), methodOptions(settings), shortcutImages));
+  for (const method of chosenMethods(settings))
+    if (method !== edgeControl)
+      findings.push(await judgeShortcut(pair, method, methodOptions(settings), shortcutImages));
   await pair.cheat.dispose();
   await pair.honest.dispose();
   return findings;
+}
+
+/** The random label test, on as many images as the other evidence. */
+async function shuffleLabels(
+  device: Device,
+  settings: Settings,
+  { terminal }: CommandContext,
+): Promise<RandomLabelReport> {
+  const pair = await trainLabelPair(device, trainingOf(settings), settings.images, terminal);
+  const checks = [];
+  for (const method of chosenMethods(settings))
+    checks.push(await checkRandomLabels(pair, method, methodOptions(settings), settings.images));
+  await pair.trained.dispose();
+  await pair.random.dispose();
+  return { known: pair.known, images: settings.images, checks };
+}
+
+/** The pointing game of every chosen method, after that of a map that always points at the centre. */
+async function point(
+  classifier: Classifier,
+  count: number,
+  settings: Settings,
+  { terminal }: CommandContext,
+): Promise<PointingRow[]> {
+  const images = await petalImages(classifier, drawTestPetals(settings.seed, classifier.inputSize, count), count);
+  const rows = [pointAtCentre(images, classifier.inputSize)];
+  for (const method of chosenMethods(settings))
+    rows.push(await playPointing(classifier, method, methodOptions(settings), images, terminal));
+  return rows;
 }

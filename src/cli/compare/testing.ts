@@ -4,7 +4,7 @@ import type { LabelledImages } from "../../data/datasets.ts";
 import type { Device } from "../../engine/device.ts";
 import { GraphError } from "../../engine/errors.ts";
 import { type Classifier, createClassifier } from "../../nn/classifier.ts";
-import type { CorruptionErrors } from "../../nn/corruptionError.ts";
+import { type CorruptionErrors, corruptionErrors, mceInterval } from "../../nn/corruptionError.ts";
 import { correctAnswers } from "../../nn/errorAnalysis.ts";
 import { loadModel } from "../../nn/formats/files.node.ts";
 import { lossAndAccuracy } from "../../nn/metrics.ts";
@@ -13,8 +13,14 @@ import { bootstrapInterval, mcNemar, pairedDifference } from "../../nn/significa
 import type { ComparisonResult, PolicyResult } from "../../report/comparison.ts";
 import { summarisePolicy } from "../policy.ts";
 import { heldImages } from "../robustness/held.ts";
-import { measureErrors, type RobustnessOptions, summariseRobustness } from "../robustness/measure.ts";
+import {
+  measureErrors,
+  type NamedClassifier,
+  type RobustnessOptions,
+  summariseRobustness,
+} from "../robustness/measure.ts";
 import type { Photographs } from "../storedSource.ts";
+import type { Terminal } from "../terminal.ts";
 import { ownCorruptions } from "./policies.ts";
 import type { Budget, ComparedPolicy, Run } from "./runs.ts";
 
@@ -62,23 +68,67 @@ async function loadRun(device: Device, run: Run): Promise<Classifier> {
   return createClassifier(device, { architecture, preprocessing, classNames, tensors });
 }
 
-async function testRun(
+/** Models that answer the same corrupted images at once: making those costs more than an answer of a small network. */
+const together = 6;
+
+interface Measurement {
+  readonly images: Photographs;
+  /** Null where robustness was not asked for. */
+  readonly corrupted: { readonly options: RobustnessOptions; readonly images: LabelledImages } | null;
+  readonly terminal: Terminal;
+}
+
+async function testTogether(
   device: Device,
-  run: Run,
-  images: Photographs,
-  robustness: { readonly options: RobustnessOptions; readonly images: LabelledImages } | null,
-): Promise<TestedRun> {
-  const classifier = await loadRun(device, run);
+  runs: readonly Run[],
+  { images, corrupted, terminal }: Measurement,
+): Promise<TestedRun[]> {
+  const named: NamedClassifier[] = [];
   try {
-    const logits = await predictAll(classifier, images);
-    const classes = classifier.classes as number;
-    const right = correctAnswers(logits, images.labels, classes);
-    const named = [{ name: run.policy, classifier }];
-    const errors = robustness && (await measureErrors(device, named, robustness.images, robustness.options))[0];
-    return { run, right, errors, ...lossAndAccuracy(logits, images.labels, classes) };
+    for (const run of runs) named.push({ name: run.policy, classifier: await loadRun(device, run) });
+    const clean: Omit<TestedRun, "errors">[] = [];
+    for (const [place, run] of runs.entries()) {
+      const { classifier } = named[place];
+      const logits = await predictAll(classifier, images);
+      const classes = classifier.classes as number;
+      const right = correctAnswers(logits, images.labels, classes);
+      clean.push({ run, right, ...lossAndAccuracy(logits, images.labels, classes) });
+    }
+    const errors = corrupted && (await measureCorrupted(device, named, corrupted, terminal));
+    return clean.map((tested, place) => ({ ...tested, errors: errors?.[place] ?? null }));
   } finally {
-    await classifier.dispose();
+    for (const { classifier } of named) await classifier.dispose();
   }
+}
+
+function measureCorrupted(
+  device: Device,
+  models: readonly NamedClassifier[],
+  { options, images }: NonNullable<Measurement["corrupted"]>,
+  terminal: Terminal,
+): Promise<CorruptionErrors[]> {
+  const total = images.labels.length * (1 + options.corruptions.length * options.severities.length);
+  const bar = terminal.progress(`corrupting for ${models.length} models`, total);
+  const onProgress = (done: number, _: number, what: string): void => {
+    bar.update(done, what);
+    if (done === total) bar.finish();
+  };
+  return measureErrors(device, models, images, { ...options, onProgress });
+}
+
+/** The families that are no operation of a policy. */
+const foreignOf = (errors: CorruptionErrors, own: readonly string[]): CorruptionErrors => ({
+  ...errors,
+  families: Object.fromEntries(Object.entries(errors.families).filter(([name]) => !own.includes(name))),
+});
+
+/** The mean corruption error of errors relative to others over foreign families; null where there is none. */
+function foreignMce(errors: CorruptionErrors | null, baseline: CorruptionErrors | null, own: readonly string[]) {
+  if (!errors || !baseline) return null;
+  const [model, other] = [errors, baseline].map((each) => foreignOf(each, own));
+  if (Object.keys(model.families).length === 0) return null;
+  const { mce } = corruptionErrors(model, other);
+  return mce === null ? null : { mce, interval: errors === baseline ? null : mceInterval(model, other) };
 }
 
 function policyResult(
@@ -88,6 +138,9 @@ function policyResult(
 ): PolicyResult {
   const isBaseline = own === baseline;
   const scores = meanLists(own.map(({ right }) => right));
+  const operations = ownCorruptions(policy);
+  const [errors, others] = isBaseline ? [meanErrors(own), null] : [meanErrors(own), meanErrors(baseline)];
+  const foreign = foreignMce(errors, others ?? errors, operations);
   return {
     name,
     summary: summarisePolicy(policy),
@@ -98,20 +151,23 @@ function policyResult(
       testAccuracy: accuracy,
       testLoss: loss,
       mcNemar: isBaseline ? null : mcNemar(baseline[seed].right, right),
+      foreignMce: foreignMce(own[seed].errors, baseline[seed].errors, operations)?.mce ?? null,
     })),
     valAccuracy: meanOf(own.map(({ run }) => run.best.valAccuracy)),
     accuracy: bootstrapInterval(scores),
     deviation: deviationOf(own.map(({ accuracy }) => accuracy)),
     difference: isBaseline ? null : pairedDifference(meanLists(baseline.map(({ right }) => right)), scores),
     curves: own.map(({ run }) => run.history.map(({ valAccuracy }) => valAccuracy)),
-    foreignMce: null,
-    ownCorruptions: [],
+    foreignMce: foreign?.mce ?? null,
+    foreignInterval: foreign?.interval ?? null,
+    ownCorruptions: Object.keys(errors?.families ?? {}).filter((name) => operations.includes(name)),
   };
 }
 
-/** The errors of one policy, means over its seeds. */
-function meanErrors(runs: readonly TestedRun[]): CorruptionErrors {
-  const all = runs.map(({ errors }) => errors as CorruptionErrors);
+/** The errors of one policy, means over its seeds; null where they were not measured. */
+function meanErrors(runs: readonly TestedRun[]): CorruptionErrors | null {
+  const all = runs.map(({ errors }) => errors).filter((errors) => errors !== null);
+  if (all.length === 0) return null;
   const names = Object.keys(all[0].families);
   const family = (name: string) =>
     all[0].families[name].map((_, severity) => meanLists(all.map(({ families }) => families[name][severity])));
@@ -140,45 +196,37 @@ export interface ComparisonParts {
 
 /**
  * Chooses by validation, then opens the test images and measures every model on them.
- * @param onRun called before each model with how many are done
+ * @param terminal shows how far the corruptions are
  * @throws GraphError when the test images were opened before
  */
 export async function testRuns(
   device: Device,
   { budget, seeds, compared, runs, robustness }: ComparisonParts,
   testSet: TestSet,
-  onRun: (done: number, run: Run) => void,
+  terminal: Terminal,
 ): Promise<ComparisonResult> {
   const chosen = chooseByValidation(compared, runs);
   const images = await testSet.open();
-  const measured = robustness && { options: robustness, images: await heldImages(images, []) };
+  const corrupted = robustness && { options: robustness, images: await heldImages(images, []) };
   const tested: TestedRun[] = [];
-  for (const run of runs) {
-    onRun(tested.length, run);
-    tested.push(await testRun(device, run, images, measured));
-  }
+  for (let first = 0; first < runs.length; first += together)
+    tested.push(...(await testTogether(device, runs.slice(first, first + together), { images, corrupted, terminal })));
   await images.close();
   const groups = compared.map(({ name }) => tested.filter(({ run }) => run.policy === name));
-  const policies = compared.map((each, index) => policyResult(each, groups[index], groups[0]));
   const names = compared.map(({ name }) => name);
-  const result = robustness && summariseRobustness(names, groups.map(meanErrors), robustness);
   return {
     settings: { ...budget },
     seeds,
-    policies: policies.map((policy, index) => {
-      if (!result) return policy;
-      const own = ownCorruptions(compared[index].policy);
-      const families = result.models[index].families;
-      const foreign = families.filter(({ name, corruptionError }) => !own.includes(name) && corruptionError !== null);
-      return {
-        ...policy,
-        foreignMce: foreign.length > 0 ? meanOf(foreign.map((family) => family.corruptionError as number)) : null,
-        ownCorruptions: families.map(({ name }) => name).filter((name) => own.includes(name)),
-      };
-    }),
+    policies: compared.map((each, index) => policyResult(each, groups[index], groups[0])),
     chosen,
     test: { count: images.labels.length, uses: 1 },
-    robustness: result,
+    robustness:
+      robustness &&
+      summariseRobustness(
+        names,
+        groups.map((group) => meanErrors(group) as CorruptionErrors),
+        robustness,
+      ),
   };
 }
 

@@ -3,6 +3,7 @@ import { toBytes } from "../../data/images.ts";
 import type { TensorToStore } from "../../nn/formats/safetensors.ts";
 import type { ColormapName } from "../../xai/colormaps.ts";
 import { rangeOf, renderExplanation } from "../../xai/display.ts";
+import type { Evidence } from "../../xai/evidence/evidence.ts";
 import type { Explanation } from "../../xai/explanation.ts";
 import type { RgbImage } from "../../xai/overlay.ts";
 import { drawSheet, type SheetRow } from "../drawing/sheet.ts";
@@ -11,6 +12,8 @@ import { drawSheet, type SheetRow } from "../drawing/sheet.ts";
 export interface MethodResults {
   readonly method: string;
   readonly explanations: readonly Explanation[];
+  /** For each map, where it was asked for. */
+  readonly evidence?: readonly Evidence[];
 }
 
 export const peakOf = ({ heatmap }: Explanation): number =>

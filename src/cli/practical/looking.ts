@@ -54,7 +54,9 @@ export async function measureLooking(
     if (at < curved) {
       const fill = resolveBaseline("blur", pixels, classifier.explainable);
       const relevance = upsampleHeatmap(map, height, width);
-      measured.push(await curves.evaluate({ image: pixels, classIndex, relevance, fill, fillName: "blur" }, { seed }));
+      measured.push(
+        await curves.evaluate({ image: pixels, target: classIndex, relevance, fill, fillName: "blur" }, { seed }),
+      );
     }
     progress.update(at + 1 + measured.length);
   }

@@ -32,8 +32,8 @@ export interface Material {
 }
 
 /** Edge of a drawn flower in pixels, and how many of each species are drawn. */
-const petalsSize = 64;
-const petalsPerClass: PetalCounts = { train: 150, validation: 25, test: 40 };
+export const petalsSize = 64;
+export const petalsPerClass: PetalCounts = { train: 150, validation: 25, test: 40 };
 export type PetalCounts = Readonly<Record<PartName, number>>;
 
 export interface PetalsChoice {

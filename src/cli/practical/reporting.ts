@@ -3,7 +3,7 @@ import type { Policy } from "../../data/augment/policy.ts";
 import { countByClass } from "../../data/datasets.ts";
 import { calibrationOf, confusedPairs } from "../../nn/errorAnalysis.ts";
 import type { Evaluation } from "../../nn/metrics.ts";
-import type { AnswersData, NotebookRow } from "../../report/answers.ts";
+import type { AnswersData, NotebookRow, ScratchComparison } from "../../report/answers.ts";
 import { type Language, speak } from "../../report/language.ts";
 import type { RobustnessResult } from "../../report/robustness.ts";
 import type { BackboneKnowledge, ExplainedImage, KnownClasses, Mistake, ReportData } from "../../report/types.ts";
@@ -38,6 +38,8 @@ export interface PracticalSettings {
   readonly lang: Language;
   readonly full: boolean;
   readonly compat?: string;
+  readonly scratch: boolean;
+  readonly scratchSize: number;
 }
 
 export interface PracticalRun {
@@ -50,6 +52,7 @@ export interface PracticalRun {
   readonly robustness: RobustnessResult;
   readonly explanations: readonly ExplainedImage[];
   readonly mistakes: readonly Mistake[];
+  readonly scratch?: ScratchComparison;
   readonly notebook?: readonly NotebookRow[];
   readonly adapter: string;
   readonly version: string;
@@ -59,7 +62,7 @@ export interface PracticalRun {
 }
 
 export async function reportData(run: PracticalRun): Promise<ReportData> {
-  const { settings, material, model, evaluation, answers, robustness, notebook } = run;
+  const { settings, material, model, evaluation, answers, robustness, scratch, notebook } = run;
   const { classNames, test } = material;
   const { outcome } = model;
   const say = speak(settings.lang);
@@ -89,6 +92,7 @@ export async function reportData(run: PracticalRun): Promise<ReportData> {
     robustness,
     explanations: run.explanations,
     mistakes: run.mistakes,
+    ...(scratch ? { scratch } : {}),
     ...(notebook ? { notebook } : {}),
     settings: settingsOf(run),
     timings: run.timings,
@@ -167,6 +171,8 @@ function commandLine(settings: PracticalSettings): string {
     ...option("lang", lang),
     ...option("compat", compat),
     ...(settings.full ? ["--full"] : []),
+    ...(settings.scratch && !settings.full ? ["--scratch"] : []),
+    ...option("scratch-size", settings.scratch ? settings.scratchSize : undefined),
     ...(settings.strict ? ["--strict"] : []),
   ].join(" ");
 }

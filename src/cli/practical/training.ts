@@ -1,6 +1,7 @@
 import type { Policy } from "../../data/augment/policy.ts";
 import type { Device } from "../../engine/device.ts";
 import { type Classifier, type ClassifierDescription, createClassifier, weightShapesOf } from "../../nn/classifier.ts";
+import type { Stem } from "../../nn/formats/manifest.ts";
 import { initialise } from "../../nn/initialise.ts";
 import type { BatchNormMode } from "../../nn/layers.ts";
 import { trainNetwork } from "../../nn/networkTraining.ts";
@@ -20,6 +21,8 @@ export interface TrainingSettings {
   readonly seed: number;
   /** Augments the training images; null for none. */
   readonly policy: Policy | null;
+  /** Of `smallCnn`: `cifar` keeps the resolution at the start, and so a finer map to explain; default `imagenet`. */
+  readonly stem?: Stem;
 }
 
 /** What training reads: never the test images. */
@@ -55,6 +58,7 @@ export async function trainSmallCnn(
     inputSize: [train.height, train.width],
     classes: classNames.length,
     channels: smallCnnChannels,
+    ...(settings.stem ? { stem: settings.stem } : {}),
   } as const;
   const shapes = weightShapesOf(architecture);
   const values = initialise(shapes, settings.seed);
@@ -74,6 +78,7 @@ export async function trainSmallCnn(
   const recipe = {
     network: "smallCnn from scratch",
     channels: smallCnnChannels.join(" "),
+    ...(settings.stem ? { stem: settings.stem } : {}),
     optimiser: "Adam, cosine schedule",
     epochs,
     batch,

@@ -35,6 +35,19 @@ The error of a model is 1 − accuracy, summed over the severities of a family. 
 Beside it stands the relative mCE, in which each error has the model's clean error taken away first: how much worse corruption makes it,
 whatever it started from. It is not shown where the baseline loses nothing, because the division then means nothing.
 
+## Does augmentation make a network more robust?
+
+\`\`\`sh
+npx tepal compare --data petals --policies none,advanced --corruptions all   # lavapipe on two busy cores: 35 minutes
+\`\`\`
+
+Three seeds of each policy, one budget: all of the embedded backbone trains for five epochs at 64 pixels, and the test images are read
+once. A policy gains most on what it practises, so the page states the **foreign** mCE too: over the families that are neither an operation
+of the policy nor a relative of one. Training on one noise owns all noises, on one blur all blurs, and tones own brightness, contrast and
+saturation. Its interval is a bootstrap over the test images, each with all its corruptions and seeds, both policies alike. On Mesa's
+lavapipe the foreign mCE of \`advanced\` is **0.785 (0.754 to 0.818)**, by seed 0.777, 0.808 and 0.768, over twelve families. It has
+its price: with these five epochs the accuracy on clean test images is 0.904 instead of 0.933.
+
 ## In code
 
 Everything but JPEG is a part of the graph. What an image gets depends on its address (seed, id), the family and the severity, and on

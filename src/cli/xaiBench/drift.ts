@@ -1,6 +1,8 @@
+import { identity } from "../../data/augment/affine.ts";
 import { Augmentation } from "../../data/augment/augmentation.ts";
 import { Augmenter } from "../../data/augment/augmenter.ts";
 import { invertHeatmap } from "../../data/augment/heatmap.ts";
+import type { SampleAddress } from "../../data/augment/parameters.ts";
 import { PolicyBuilder } from "../../data/augment/policy.ts";
 import { Corrupter } from "../../data/corruptions/corrupter.ts";
 import { Corruption, corruptionNames } from "../../data/corruptions/corruption.ts";
@@ -15,13 +17,21 @@ import { type BenchImage, predictedClasses } from "./material.ts";
 
 /** The augmentations under which maps are followed, each alone. */
 const augmentations: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
-  flip: { vertical: false, probability: 1 },
+  flip: { vertical: false },
   rotation: { factor: 0.08 },
   zoom: { height: 0.2 },
   translation: { height: 0.1, width: 0.1 },
   brightness: { factor: 0.2 },
   contrast: { factor: 0.3 },
 };
+
+/** Every second draw of a flip leaves the picture as it is: the first of some epochs whose draw moves it. */
+function movingAddress(augmentation: Augmentation, address: SampleAddress): SampleAddress {
+  const moves = (other: SampleAddress): boolean =>
+    augmentation.matrix(other).some((value, place) => value !== identity[place]);
+  for (let epoch = 0; epoch < 32; epoch++) if (moves({ ...address, epoch })) return { ...address, epoch };
+  return address;
+}
 
 /** An image changed, and how its map comes back to the original's places. */
 interface Changed {
@@ -93,7 +103,7 @@ export class DriftStudy {
     using augmenter = await Augmenter.create(this.classifier.device, augmentation);
     const changed: Changed[] = [];
     for (const [id, { pixels }] of this.images.entries()) {
-      const address = { seed: this.seed, epoch: 0, id };
+      const address = movingAddress(augmentation, { seed: this.seed, epoch: 0, id });
       const result = await augmenter.run(pixels, [address]);
       const everywhere = { values: new Float32Array(height * width).fill(1), height, width };
       changed.push({

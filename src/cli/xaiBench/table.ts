@@ -1,4 +1,6 @@
 import type { RankedMethod } from "../../xai/evidence/ranking.ts";
+import type { RandomLabelEvidence } from "../../xai/evidence/sanity.ts";
+import type { PointingRow } from "./pointing.ts";
 
 const number = (value: number | null, digits = 3): string => (value === null ? "" : value.toFixed(digits));
 
@@ -27,3 +29,15 @@ export function rankingTable(ranked: readonly RankedMethod[]): string {
     .map((row) => row.map((cell, at) => (at === 1 ? cell.padEnd(widths[at]) : cell.padStart(widths[at]))).join("  "))
     .join("\n");
 }
+
+export const randomLabelWords = ({
+  method,
+  rankCorrelation,
+  passed,
+}: RandomLabelEvidence & { readonly method: string }): string =>
+  passed
+    ? `${method} follows the labels: rank correlation ${number(rankCorrelation, 2)} with the maps of a network that learned shuffled ones.`
+    : `Do not believe ${method}: rank correlation ${number(rankCorrelation, 2)} with the maps of a network that learned shuffled labels; it shows the picture.`;
+
+export const pointingWords = ({ method, hits, inside, images }: PointingRow): string =>
+  `${method}: ${(100 * hits).toFixed(1)} % of ${images} peaks on the flower or at most 15/224 beside it, ${(100 * inside).toFixed(1)} % on it.`;

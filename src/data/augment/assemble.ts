@@ -5,7 +5,14 @@ import type { Range, Settings } from "./fields.ts";
 import type { CompositeLayer, GeometricLayer, Mode, Operation } from "./layer.ts";
 import { layerTypes } from "./layers.ts";
 import { augMixDepth, augMixWidth } from "./mixedLayers.ts";
-import { operationAmount, operationStep, operationSteps, operationsMatrix } from "./operations.ts";
+import {
+  augMixSteps,
+  levelStep,
+  operationAmount,
+  operationStep,
+  operationSteps,
+  operationsMatrix,
+} from "./operations.ts";
 import { type Drawn, opsOf, pixelOp } from "./parameters.ts";
 import type { Policy } from "./policy.ts";
 import {
@@ -15,6 +22,7 @@ import {
   cutMixStage,
   equaliseStage,
   eraseStage,
+  levelsStage,
   mixUpStage,
   noiseStage,
   type Stage,
@@ -93,20 +101,41 @@ const drawnOperations =
     drawn[index].operations as readonly Operation[];
 
 /** Operations drawn for each image: the graph has a place for every kind, and unused ones do nothing. */
-function addOperations(list: StageList, count: number, operations: OperationsOf, kinds: "all" | "augMix"): void {
+function addOperations(list: StageList, count: number, operations: OperationsOf): void {
   const { size } = list;
   list.addMatrix((drawn) => operationsMatrix(operations(drawn), size), size);
   for (let place = 0; place < count; place++) {
-    list.addStep({ row: (drawn) => operationStep(operations(drawn)[place]), kinds: operationSteps }, kinds === "all");
+    list.addStep({ row: (drawn) => operationStep(operations(drawn)[place]), kinds: operationSteps }, true);
     list.addStage(equaliseStage((drawn) => operationAmount(operations(drawn)[place], "equalise")));
-    if (kinds === "all") list.addStage(sharpenStage((drawn) => operationAmount(operations(drawn)[place], "sharpen")));
+    list.addStage(sharpenStage((drawn) => operationAmount(operations(drawn)[place], "sharpen")));
   }
+}
+
+/**
+ * A chain of AugMix: what comes before the first equalisation is a program on the pixels. Equalisation makes whole levels, so
+ * everything from there on acts on a table of the 256, whatever it is, and the image is looked up in it once.
+ */
+function addChain(list: StageList, operations: OperationsOf): void {
+  const { size } = list;
+  const split = (drawn: Drawn): number => {
+    const first = operations(drawn).findIndex((operation) => operationAmount(operation, "equalise") !== 0);
+    return first < 0 ? augMixDepth : first;
+  };
+  const places = Array.from({ length: augMixDepth }, (_, place) => place);
+  list.addMatrix((drawn) => operationsMatrix(operations(drawn), size), size);
+  for (const place of places) {
+    const row = (drawn: Drawn) => operationStep(place < split(drawn) ? operations(drawn)[place] : undefined);
+    list.addStep({ row, kinds: augMixSteps }, false);
+  }
+  const program = (drawn: Drawn) =>
+    places.flatMap((place) => levelStep(place < split(drawn) ? undefined : operations(drawn)[place]));
+  list.addStage(levelsStage(augMixDepth, program));
 }
 
 function augMixStage(list: StageList, index: number): Stage {
   const branches = Array.from({ length: augMixWidth }, (_, chain) => {
     const own = new StageList(list.size, list.border);
-    addOperations(own, augMixDepth, (drawn) => (drawn[index].chains as readonly Operation[][])[chain], "augMix");
+    addChain(own, (drawn) => (drawn[index].chains as readonly Operation[][])[chain]);
     own.flush();
     return own.stages;
   });
@@ -150,8 +179,7 @@ export function assemble(policy: Policy, { height, width, mode, resample }: Asse
         { row: (drawn) => layer.step(drawn[index]), kinds: [layer.stepName?.(mode) ?? (type as PhotometricStep)] },
         layer.aboutMean ?? false,
       );
-    else if (layer.kind === "randAugment")
-      addOperations(list, settings.operations as number, drawnOperations(index), "all");
+    else if (layer.kind === "randAugment") addOperations(list, settings.operations as number, drawnOperations(index));
     else list.addStage(compositeStage(list, layer.kind, { index, settings, op: ops[index], mode }));
   });
   list.flush();

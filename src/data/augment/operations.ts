@@ -1,3 +1,4 @@
+import { levelCodes } from "../../engine/ops/levels.ts";
 import { type PhotometricStep, photometricCodes } from "../../engine/ops/photometric.ts";
 import type { CounterRandom } from "../../engine/random.ts";
 import type { ImageSize } from "../images.ts";
@@ -68,6 +69,18 @@ export const operationSteps: readonly PhotometricStep[] = [
   "contrast",
   "saturation",
 ];
+
+/** Those of AugMix. */
+export const augMixSteps: readonly PhotometricStep[] = ["posterise", "solarise"];
+
+/** The step on whole levels of an operation of AugMix. */
+export function levelStep(operation: Operation | undefined): readonly [code: number, amount: number] {
+  const { name, amount } = operation ?? { name: "identity", amount: 0 };
+  if (name === "equalise") return [levelCodes.equalise, 0];
+  if (name === "posterise") return [levelCodes.posterise, amount];
+  // A whole number reaches a threshold when it reaches the next whole one.
+  return name === "solarise" ? [levelCodes.solarise, Math.ceil(amount)] : [levelCodes.nothing, 0];
+}
 
 /** The amount for the op `acts`, or 0 when the operation is another. */
 export const operationAmount = (operation: Operation | undefined, acts: "equalise" | "sharpen"): number =>

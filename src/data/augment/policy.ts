@@ -110,7 +110,10 @@ export class PolicyBuilder {
   }
 }
 
-/** A mild policy, and the practical's with a few more: brightness and contrast are followed by colour and erasing. */
+/**
+ * A mild policy, and one that also makes networks more robust: gentle geometry and tones, coarse levels, sharpening and AugMix.
+ * None of its operations is noise, blur, weather or compression: what it gains there is not practice.
+ */
 export const builtInPolicies: Readonly<Record<"basic" | "advanced", Policy>> = {
   basic: new PolicyBuilder("basic")
     .add("flip", { vertical: false })
@@ -118,14 +121,15 @@ export const builtInPolicies: Readonly<Record<"basic" | "advanced", Policy>> = {
     .add("zoom", { height: 0.1 })
     .build(),
   advanced: new PolicyBuilder("advanced")
-    .add("flip")
-    .add("rotation", { factor: 0.125 })
-    .add("zoom", { height: 0.2 })
-    .add("translation", { height: 0.2, width: 0.2, fill: "nearest" })
-    .add("brightness", { factor: 0.2 })
+    .add("flip", { vertical: false })
+    .add("rotation", { factor: 0.04 })
+    .add("zoom", { height: 0.1 })
+    .add("translation", { height: 0.06, width: 0.06 })
+    .add("brightness", { factor: 0.15 })
     .add("contrast", { factor: 0.2 })
-    .add("saturation", { factor: 0.3 })
-    .add("greyscale", { probability: 0.1 })
-    .add("erasing", { probability: 0.25 })
+    .add("saturation", { factor: 0.2 })
+    .add("posterise", { bits: [3, 6], probability: 0.25 })
+    .add("sharpen", { amount: [0, 4], probability: 0.3 })
+    .add("augMix", { severity: 3 })
     .build(),
 };

@@ -3,7 +3,8 @@ import { affineWarp, type FillMode } from "../../engine/ops/affine.ts";
 import { add, multiply } from "../../engine/ops/binary.ts";
 import { erase, noise } from "../../engine/ops/erase.ts";
 import { separableFilter, sharpen } from "../../engine/ops/filters.ts";
-import { equalise } from "../../engine/ops/histogram.ts";
+import { equalise, histogram, lookUp } from "../../engine/ops/histogram.ts";
+import { levelCodes, levelTable } from "../../engine/ops/levels.ts";
 import { cutMix, mixUp } from "../../engine/ops/mix.ts";
 import { type PhotometricStep, photometric } from "../../engine/ops/photometric.ts";
 import type { ImageSize } from "../images.ts";
@@ -66,6 +67,18 @@ const programStage = (steps: readonly Step[], contrast: boolean): Stage => ({
 export const equaliseStage = (active: (drawn: Drawn) => number): Stage => ({
   inputs: [{ shape: [], row: (drawn) => [active(drawn)] }],
   build: (x, [switched]) => equalise(x, switched),
+});
+
+/** Steps on the levels of images whose `program` has one: of pairs (code of `levelCodes`, whole amount), `steps` of them. */
+export const levelsStage = (steps: number, program: (drawn: Drawn) => readonly number[]): Stage => ({
+  inputs: [
+    {
+      shape: [],
+      row: (drawn) => [Number(program(drawn).some((_, at, all) => at % 2 === 0 && all[at] !== levelCodes.nothing))],
+    },
+    { shape: [steps, 2], dtype: "i32", row: program },
+  ],
+  build: (x, [switched, programs]) => lookUp(x, levelTable(histogram(x), programs), switched),
 });
 
 export const sharpenStage = (amount: (drawn: Drawn) => number): Stage => ({

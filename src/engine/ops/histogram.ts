@@ -123,6 +123,13 @@ export const lookUpCases: OpCase[] = [
   },
 ];
 
+/** How often each level comes in x [N, H, W, C] of 0 to 255: i32 [N, C, 256]. */
+export const histogram = (x: Tensor): Tensor => apply(histogramOp, [x]);
+
+/** x [N, H, W, C] through a table [N, C, 256] in the images whose `switched` [N] is not 0. */
+export const lookUp = (x: Tensor, table: Tensor, switched: Tensor, label?: string): Tensor =>
+  apply(lookUpOp, [x, table, switched], {}, label);
+
 /** Histogram equalisation of x [N, H, W, C] of 0 to 255 in the images whose `switched` [N] is not 0. */
 export const equalise = (x: Tensor, switched: Tensor, label?: string): Tensor =>
-  apply(lookUpOp, [x, apply(equaliseTableOp, [apply(histogramOp, [x])]), switched], {}, label);
+  lookUp(x, apply(equaliseTableOp, [histogram(x)]), switched, label);

@@ -23,7 +23,7 @@ const shader: Shader = { name: "matmul", code };
 const tiledShader: Shader = { name: "matmulTiled", code: tiledCode };
 const subgroupsShader: Shader = { name: "matmulSubgroups", code: subgroupsCode };
 
-const lastOf = (shape: Shape): number => shape[shape.length - 1];
+export const lastOf = (shape: Shape): number => shape[shape.length - 1];
 
 const checkFloats = (types: readonly TensorType[]): void => {
   const batched = types.find((type) => lastOf(type.shape) === BATCH);
@@ -59,11 +59,11 @@ const naiveProduct =
   };
 
 /** The tile of one invocation of `matmulTiled.wgsl`. */
-const tile = 8;
-const tileMasks = (): MaskSupport => ({ writesRows: tile });
+export const tile = 8;
+export const tileMasks = (): MaskSupport => ({ writesRows: tile });
 
 /** Invocations along columns and rows: as many neighbours along the columns as leave none idle. */
-function workgroupOf(columns: number, { adapter, choice }: KernelContext): [number, number] {
+export function workgroupOf(columns: number, { adapter, choice }: KernelContext): [number, number] {
   if (choice) return [choice.across, choice.down];
   const invocations = adapter.software ? 32 : 64;
   const tiles = Math.ceil(columns / tile);
@@ -73,7 +73,7 @@ function workgroupOf(columns: number, { adapter, choice }: KernelContext): [numb
 }
 
 /** Workgroups of `matmulTiled.wgsl`: neighbours along columns and rows, as many columns as there are at most. */
-const candidates = ({ outputs: [y], adapter }: KernelContext): Choice[] =>
+export const candidates = ({ outputs: [y], adapter }: KernelContext): Choice[] =>
   lastOf(y.shape) % 4 !== 0
     ? []
     : [32, 64, 128].flatMap((invocations) =>
@@ -83,17 +83,17 @@ const candidates = ({ outputs: [y], adapter }: KernelContext): Choice[] =>
       );
 
 /** Whether loads cost so much, and subgroups are such, that `matmulSubgroups.wgsl` pays. */
-const sharesLoads = ({ software, subgroupSize }: AdapterTraits): boolean => software && subgroupSize === lanes;
+export const sharesLoads = ({ software, subgroupSize }: AdapterTraits): boolean => software && subgroupSize === lanes;
 
 /** Blocks of 16 rows × 32 columns of `matmulSubgroups.wgsl`, one per subgroup. */
 const lanes = 8;
-const subgroupGrid = (rows: number, columns: number): [number, number] => [
+export const subgroupGrid = (rows: number, columns: number): [number, number] => [
   Math.ceil(columns / 4 / lanes),
   Math.ceil(rows / 2 / lanes),
 ];
 
 /** What `matmulSubgroups.wgsl` takes as uniforms, so that all products share a pipeline. */
-const epilogueWords = ["BIAS", "ACTIVATION", "RESIDUAL", "MASK", "MASK_ROWS", "MASK_BELOW"];
+export const epilogueWords = ["BIAS", "ACTIVATION", "RESIDUAL", "MASK", "MASK_ROWS", "MASK_BELOW"];
 
 function subgroupProduct(call: KernelCall, rows: number, columns: number): KernelCall {
   const stages = call.overrides ?? {};
@@ -202,7 +202,7 @@ export const matmulOp = defineOp("matmul", {
   gradient: ({ inputs: [a, b], upstream: [dy] }) => [matmulTransposed(dy as Tensor, b), matmulOuter(a, dy as Tensor)],
   kernel: fastProduct("product"),
   candidates,
-  traits: { acceptsEpilogue: true, masks: tileMasks, linear: { weights: 1, scales: "output" } },
+  traits: { acceptsEpilogue: true, masks: tileMasks, linear: { weights: 1, scales: "output", isMatrix: true } },
 });
 export const matmulReference = productReference(false);
 export const matmulCases: OpCase[] = sizes.map(([m, k, n]) => ({ inputs: [{ shape: [m, k] }, { shape: [k, n] }] }));
@@ -221,7 +221,7 @@ export const matmulTransposedOp = defineOp("matmulTransposed", {
   gradient: ({ inputs: [a, b], upstream: [dy] }) => [matmul(dy as Tensor, b), matmulOuter(dy as Tensor, a)],
   kernel: fastProduct("transposedProduct"),
   candidates,
-  traits: { acceptsEpilogue: true, masks: tileMasks, linear: { weights: 1, scales: "input" } },
+  traits: { acceptsEpilogue: true, masks: tileMasks, linear: { weights: 1, scales: "input", isMatrix: true } },
 });
 export const matmulTransposedReference = productReference(true);
 export const matmulTransposedCases: OpCase[] = sizes.map(([m, k, n]) => ({

@@ -14,8 +14,10 @@ import * as extremes from "./extremes.ts";
 import * as filters from "./filters.ts";
 import * as gather from "./gather.ts";
 import * as histogram from "./histogram.ts";
+import * as levels from "./levels.ts";
 import * as masks from "./masks.ts";
 import * as matmul from "./matmul.ts";
+import * as matmulHalf from "./matmulHalf.ts";
 import * as mix from "./mix.ts";
 import * as nonFinite from "./nonFinite.ts";
 import * as photometric from "./photometric.ts";
@@ -65,6 +67,12 @@ export const registry: readonly OpEntry[] = [
     op: matmul.matmulOuterPartialOp,
     reference: matmul.matmulOuterPartialReference,
     cases: matmul.matmulOuterPartialCases,
+  },
+  { op: matmulHalf.matmulHalfOp, reference: matmulHalf.matmulHalfReference, cases: matmulHalf.matmulHalfCases },
+  {
+    op: matmulHalf.matmulHalfTransposedOp,
+    reference: matmulHalf.matmulHalfTransposedReference,
+    cases: matmulHalf.matmulHalfTransposedCases,
   },
   { op: matmul.matmulOuterOp, reference: matmul.matmulOuterReference, cases: matmul.matmulOuterCases },
   {
@@ -194,6 +202,7 @@ export const registry: readonly OpEntry[] = [
     reference: histogram.equaliseTableReference,
     cases: histogram.equaliseTableCases,
   },
+  { op: levels.levelTableOp, reference: levels.levelTableReference, cases: levels.levelTableCases },
   { op: histogram.lookUpOp, reference: histogram.lookUpReference, cases: histogram.lookUpCases },
   { op: filters.filterRowsOp, reference: filters.filterRowsReference, cases: filters.filterLineCases },
   { op: filters.filterColumnsOp, reference: filters.filterColumnsReference, cases: filters.filterLineCases },

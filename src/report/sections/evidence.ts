@@ -1,3 +1,4 @@
+import { sanityLimit } from "../../xai/evidence/sanity.ts";
 import { costChart, driftChart } from "../evidenceCharts.ts";
 import type { EvidenceReport } from "../evidenceTypes.ts";
 import { fixed, percent } from "../format.ts";
@@ -45,19 +46,58 @@ export function shortcutSection({ shortcuts }: EvidenceReport): Html | null {
 }
 
 /** How far the maps of one method move when the picture changes. */
-export function driftSection({ drift, images }: EvidenceReport): Html | null {
+export function driftSection({ drift }: EvidenceReport): Html | null {
   if (drift === null) return null;
   return html`
 <section id="drift" aria-labelledby="drift-title">
   <h2 id="drift-title">How far the maps move</h2>
-  <p>Maps of ${drift.method} on ${images} images, before and after a change of the picture; after a change of geometry the map is
+  <p>Maps of ${drift.method} on ${drift.images} ${drift.images === 1 ? "image" : "images"}, before and after a change of the picture; after a change of geometry the map is
   brought back first. A network may keep its answer and change its reasons: then the map moves and the accuracy stays.</p>
-  <figure>${driftChart(drift.rows)}<figcaption>Rank correlation with the map of the unchanged picture, against the drop in accuracy.</figcaption></figure>
+  <figure>${driftChart(drift.rows)}<figcaption>Rank correlation with the map of the unchanged picture, against the drop in accuracy. Diamonds are augmentations; dots are corruptions, larger with their severity, named at the highest.</figcaption></figure>
   <div class="scroll"><table class="numbers dense">
     <thead><tr><th>Change</th><th>Severity</th><th>Rank correlation</th><th>IoU of the top fifth</th><th>Shift of the centre</th><th>Accuracy</th><th>Drop</th></tr></thead>
     <tbody>${drift.rows.map(
       (row) =>
         html`<tr><th>${row.name}</th><td>${row.severity ?? "–"}</td><td>${fixed(row.rankCorrelation, 2)}</td><td>${fixed(row.topIou, 2)}</td><td>${percent(row.centreShift)}</td><td>${percent(row.accuracy, 0)}</td><td>${percent(row.accuracyDrop, 0)}</td></tr>`,
+    )}</tbody>
+  </table></div>
+</section>`;
+}
+
+/** Whether maps depend on what the labels meant. */
+export function randomLabelSection({ randomLabels }: EvidenceReport): Html | null {
+  if (randomLabels === null) return null;
+  const { known, images, checks } = randomLabels;
+  return html`
+<section id="random-labels" aria-labelledby="random-labels-title">
+  <h2 id="random-labels-title">Do the maps follow what was learned?</h2>
+  <p>Two networks learned the same flowers by the same code. One had the true labels and knew ${percent(known.trained, 0)} of them in the end;
+  the other had them shuffled and learned ${percent(known.random, 0)} by heart. A map that explains the network must differ between them:
+  the mean rank correlation over ${images} ${images === 1 ? "image" : "images"} must stay below ${sanityLimit}.</p>
+  <div class="scroll"><table class="numbers">
+    <thead><tr><th>Method</th><th>Rank correlation</th><th>Of magnitudes</th><th>Verdict</th></tr></thead>
+    <tbody>${checks.map(
+      (row) =>
+        html`<tr><th>${row.method}</th><td>${fixed(row.rankCorrelation, 2)}</td><td>${fixed(row.absoluteRankCorrelation, 2)}</td><td><span class="verdict ${row.passed ? "right" : "wrong"}"><span aria-hidden="true">${row.passed ? "✓" : "✗"}</span> ${row.passed ? "follows the labels" : "shows the picture"}</span></td></tr>`,
+    )}</tbody>
+  </table></div>
+</section>`;
+}
+
+/** Where the peaks of the maps lie. */
+export function pointingSection({ pointing }: EvidenceReport): Html | null {
+  if (pointing.length === 0) return null;
+  const [centre, ...rows] = pointing;
+  return html`
+<section id="pointing" aria-labelledby="pointing-title">
+  <h2 id="pointing-title">Do the peaks lie on the flowers?</h2>
+  <p>The pointing game on ${centre.images} drawn flowers. A hit is a peak on the flower or at most 15 pixels beside it in a picture of 224.
+  Who always points at the centre of the picture has ${percent(centre.hits, 1)}.</p>
+  <div class="scroll"><table class="numbers">
+    <thead><tr><th>Method</th><th>Hits</th><th>Without tolerance</th><th>Mass in mask</th><th>IoU</th></tr></thead>
+    <tbody>${[...rows, centre].map(
+      (row) =>
+        html`<tr><th>${row.method}</th><td>${percent(row.hits, 1)}</td><td>${percent(row.inside, 1)}</td><td>${percent(row.relevanceMass, 0)}</td><td>${fixed(row.intersectionOverUnion, 2)}</td></tr>`,
     )}</tbody>
   </table></div>
 </section>`;

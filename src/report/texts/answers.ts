@@ -234,6 +234,30 @@ export const answerTexts = {
   "kind.calibration": { en: "calibration", es: "calibración" },
   "kind.testImages": { en: "finer test", es: "prueba más fina" },
 
+  "scratch.title": { en: "Transfer, or from scratch?", es: "¿Transferir o empezar de cero?" },
+  "scratch.what": {
+    en: "A head on the frozen backbone, and smallCnn with all its layers from random weights: the same {0} training images without augmentation, the epoch chosen on the same validation images, the same test images.",
+    es: "Una cabeza sobre la red base congelada, y smallCnn con todas sus capas desde pesos aleatorios: las mismas {0} imágenes de entrenamiento sin aumento, la época elegida con las mismas imágenes de validación, las mismas imágenes de prueba.",
+  },
+  "scratch.transfer": {
+    en: "Transfer is better by {0} points (95&nbsp;% interval {1} to {2}, McNemar p = {3}).",
+    es: "Transferir es mejor por {0} puntos (intervalo del 95&nbsp;% de {1} a {2}, McNemar p = {3}).",
+  },
+  "scratch.scratch": {
+    en: "From scratch is better here: transfer differs by {0} points (95&nbsp;% interval {1} to {2}, McNemar p = {3}).",
+    es: "Aquí es mejor empezar de cero: transferir difiere en {0} puntos (intervalo del 95&nbsp;% de {1} a {2}, McNemar p = {3}).",
+  },
+  "scratch.open": {
+    en: "These images do not decide between them: transfer differs by {0} points (95&nbsp;% interval {1} to {2}, McNemar p = {3}).",
+    es: "Estas imágenes no deciden entre las dos: transferir difiere en {0} puntos (intervalo del 95&nbsp;% de {1} a {2}, McNemar p = {3}).",
+  },
+  "scratch.trained": { en: "weights trained", es: "pesos entrenados" },
+  "scratch.all": { en: "weights in all", es: "pesos en total" },
+  "scratch.epochs": { en: "epochs", es: "épocas" },
+  "scratch.size": { en: "input in pixels", es: "entrada en píxeles" },
+  "scratch.head": { en: "head on the frozen backbone", es: "cabeza sobre la red base congelada" },
+  "scratch.small": { en: "smallCnn from scratch", es: "smallCnn desde cero" },
+
   "notebook.title": { en: "What the notebook’s choices cost", es: "Lo que cuestan las decisiones del cuaderno" },
   "notebook.what": {
     en: "Each choice of the original notebook was put in the place of the right one, alone, on the same images.",

@@ -1,6 +1,7 @@
 /** Texts of the sections that every report has. */
 export const sectionTexts = {
   "contents.answers": { en: "Five answers", es: "Cinco respuestas" },
+  "contents.scratch": { en: "Transfer or from scratch", es: "Transferir o desde cero" },
   "contents.notebook": { en: "The notebook’s choices", es: "Las decisiones del cuaderno" },
   "contents.data": { en: "Data", es: "Datos" },
   "contents.history": { en: "Training", es: "Entrenamiento" },

@@ -8,7 +8,8 @@ import { relu, scale } from "../../engine/ops/unary.ts";
 import type { Plan } from "../../engine/plan/plan.ts";
 import { permutation } from "../../engine/random.ts";
 import { BATCH } from "../../engine/types.ts";
-import { type ExplainableModel, logitsOf, preprocess, type Score, scoreOf } from "../model.ts";
+import { type Target, targetWeights } from "../explanation.ts";
+import { type ExplainableModel, logitsOf, preprocess, type Score, targetScore } from "../model.ts";
 import { areaUnderCurve, fallingOrder, mean } from "./statistics.ts";
 
 /** The score as pixels change, most relevant first. */
@@ -45,7 +46,8 @@ export interface CurveOptions {
 export interface CurveRequest {
   /** [H, W, 3] of 0 to 255. */
   readonly image: Float32Array;
-  readonly classIndex: number;
+  /** What the map explains: a class, a difference of two, or any sum. */
+  readonly target: Target;
   /** One value a pixel [H, W]. */
   readonly relevance: ArrayLike<number>;
   /** What stands for a removed pixel, [H, W, 3] of 0 to 255, and what it is called. */
@@ -61,6 +63,7 @@ export class InsertionDeletion {
   private constructor(
     private readonly plan: Plan,
     private readonly model: ExplainableModel,
+    private readonly classes: number,
     readonly steps: number,
     readonly score: Score,
   ) {}
@@ -72,14 +75,14 @@ export class InsertionDeletion {
   ): Promise<InsertionDeletion> {
     if (!(Number.isInteger(steps) && steps >= 1))
       throw new ShapeError(`expected a whole number of steps of at least 1, found ${steps}`);
-    const scores = curveScores(model, score);
+    const { scores, classes } = curveScores(model, score);
     const plan = await compile(model.device, { outputs: { scores } }, { parameters: model.parameters, maxBatch });
-    return new InsertionDeletion(plan, model, steps, score);
+    return new InsertionDeletion(plan, model, classes, steps, score);
   }
 
   /** Both curves of one order of the pixels, which is a list of places, first to change first. */
   async curves(
-    { image, fill, classIndex }: Pick<CurveRequest, "image" | "fill" | "classIndex">,
+    { image, fill, target }: Pick<CurveRequest, "image" | "fill" | "target">,
     order: ArrayLike<number>,
   ): Promise<CurveEvidence> {
     const places = new Float32Array(order.length);
@@ -88,9 +91,9 @@ export class InsertionDeletion {
       Math.round((step * order.length) / this.steps),
     );
     const shares = Float64Array.from(counts, (count) => count / order.length);
-    const classes = new Int32Array(counts.length).fill(classIndex);
+    const targets = targetWeights([target], this.classes);
     const run = async (from: Float32Array, to: Float32Array): Promise<Curve> => {
-      const { scores } = await this.plan.run({ from, to, places, counts, classes });
+      const { scores } = await this.plan.run({ from, to, places, counts, targets });
       return { shares, scores: Float64Array.from(scores), auc: areaUnderCurve(shares, scores) };
     };
     return { insertion: await run(fill, image), deletion: await run(image, fill) };
@@ -142,7 +145,7 @@ export const centreGaussian = (height: number, width: number): Float64Array =>
   });
 
 /** The scores [N] of `from` with the first `counts[n]` pixels of the order replaced by those of `to`. */
-function curveScores(model: ExplainableModel, score: Score): Tensor {
+function curveScores(model: ExplainableModel, score: Score): { scores: Tensor; classes: number } {
   const [height, width] = model.inputSize;
   const from = input("from", [1, height, width, 3]);
   const to = input("to", [1, height, width, 3]);
@@ -153,7 +156,8 @@ function curveScores(model: ExplainableModel, score: Score): Tensor {
   const changed = subtract(relu(distance), relu(scale(distance, 1, -1)));
   const pixels = add(multiply(subtract(to, from), changed), from);
   const logits = logitsOf(model.build(preprocess(model, pixels)));
-  return scoreOf(logits, input("classes", [BATCH], "i32"), score);
+  const classes = logits.shape[1];
+  return { scores: targetScore(logits, input("targets", [1, classes]), score), classes };
 }
 
 function meanCurves(curves: readonly CurveEvidence[]): CurveEvidence {

@@ -1,6 +1,6 @@
 import { ShapeError } from "../../engine/errors.ts";
 import { baselinePixels, resolveBaseline } from "../baselines.ts";
-import type { Explainer, Explanation, Method, MethodOptions, RawHeatmap } from "../explanation.ts";
+import type { Explainer, Explanation, Method, MethodOptions, RawHeatmap, Target } from "../explanation.ts";
 import type { ExplainableModel, Score } from "../model.ts";
 import { upsampleHeatmap } from "../overlay.ts";
 import { type CurvesWithControls, InsertionDeletion } from "./curves.ts";
@@ -24,7 +24,7 @@ export interface CompletenessEvidence {
 /** Everything that is measured of one map. */
 export interface Evidence {
   readonly method: string;
-  readonly classIndex: number;
+  readonly target: Target;
   /** Of methods that attribute to pixels; null for maps that claim no sum. */
   readonly completeness: CompletenessEvidence | null;
   readonly curves: CurvesWithControls;
@@ -84,8 +84,8 @@ export class EvidenceBench {
   }
 
   /** The map alone: image [H, W, 3] of 0 to 255. */
-  async explain(image: Float32Array, classIndex: number): Promise<Explanation> {
-    return (await this.explainer.explain(image, [classIndex]))[0];
+  async explain(image: Float32Array, target: Target): Promise<Explanation> {
+    return (await this.explainer.explain(image, [target]))[0];
   }
 
   /**
@@ -93,35 +93,35 @@ export class EvidenceBench {
    * @param image [H, W, 3] of 0 to 255
    * @throws ShapeError when image or mask have another size; NonFiniteError for a map that is not finite
    */
-  async measure(image: Float32Array, classIndex: number, mask?: Mask): Promise<Evidence> {
+  async measure(image: Float32Array, target: Target, mask?: Mask): Promise<Evidence> {
     const [height, width] = this.model.inputSize;
     if (image.length !== height * width * 3)
       throw new ShapeError(`expected an image of ${height} × ${width} × 3 values, found ${image.length}`);
-    return this.measureMap(await this.explain(image, classIndex), image, classIndex, mask);
+    return this.measureMap(await this.explain(image, target), image, target, mask);
   }
 
   /** The same for a map that was made already, by this method and options. */
-  async measureMap(explanation: Explanation, image: Float32Array, classIndex: number, mask?: Mask): Promise<Evidence> {
+  async measureMap(explanation: Explanation, image: Float32Array, target: Target, mask?: Mask): Promise<Evidence> {
     const { curveScore: score = "prob", fill = "blur", seed = 0, sanity, sensitivity } = this.options;
     const { heatmap } = explanation;
     const relevance = upsampleHeatmap(heatmap, ...this.model.inputSize);
-    const request = { image, classIndex, relevance, fill: this.#fill(fill, image), fillName: fill };
-    const [repeated] = await this.repeater.explain(image, [classIndex]);
+    const request = { image, target, relevance, fill: this.#fill(fill, image), fillName: fill };
+    const [repeated] = await this.repeater.explain(image, [target]);
     const original: RawHeatmap = repeated.heatmap;
     return {
       method: this.method.name,
-      classIndex,
-      completeness: await this.#completeness(explanation, image, classIndex),
+      target,
+      completeness: await this.#completeness(explanation, image, target),
       curves: await this.insertionDeletion.evaluate(request, { seed }),
-      road: await road(this.scorer, image, classIndex, relevance, { score, seed }),
+      road: await road(this.scorer, image, target, relevance, { score, seed }),
       randomisation: await cascadingRandomisation(
         (model) => this.method.create(model, EvidenceBench.#repeated(this.method, this.options)),
         this.model,
         image,
-        [classIndex],
+        [target],
         { seed, ...sanity, originals: [original] },
       ),
-      sensitivity: await maxSensitivity(this.repeater, image, classIndex, { seed, ...sensitivity, original }),
+      sensitivity: await maxSensitivity(this.repeater, image, target, { seed, ...sensitivity, original }),
       location: mask ? locationEvidence(heatmap, mask) : null,
       cost: explanation.cost,
     };
@@ -141,7 +141,7 @@ export class EvidenceBench {
   async #completeness(
     { attribution, details }: Explanation,
     image: Float32Array,
-    classIndex: number,
+    target: Target,
   ): Promise<CompletenessEvidence | null> {
     const { completenessGap, relativeGap } = details;
     if (typeof completenessGap === "number" && typeof relativeGap === "number")
@@ -151,7 +151,7 @@ export class EvidenceBench {
     const pixels = new Float32Array(2 * image.length);
     pixels.set(image);
     pixels.set(black, image.length);
-    const scores = (await this.scorer.score(pixels, [classIndex, classIndex]))[this.options.score ?? "logit"];
+    const scores = (await this.scorer.score(pixels, [target, target]))[this.options.score ?? "logit"];
     const difference = scores[0] - scores[1];
     const gap = Math.abs(attribution.reduce((sum, value) => sum + value, 0) - difference);
     return { gap, relativeGap: gap / Math.max(Math.abs(difference), 1e-12) };

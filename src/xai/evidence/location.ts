@@ -1,6 +1,6 @@
 import { ShapeError } from "../../engine/errors.ts";
 import { type Heatmap, upsampleHeatmap } from "../overlay.ts";
-import { fallingOrder, intersectionOverUnion, topShare } from "./statistics.ts";
+import { intersectionOverUnion, meanOfKnown, topShare } from "./statistics.ts";
 
 /** Which places a known object covers: anything but 0 is inside. `values.length === height * width`. */
 export interface Mask {
@@ -29,7 +29,8 @@ export interface LocationEvidence {
 export const pointingTolerance = 15 / 224;
 
 /**
- * A map against the mask of what it should show. The map is brought to the mask's size (half-pixel bilinear).
+ * A map against the mask of what it should show. The map is brought to the mask's size (half-pixel bilinear); its peak is the
+ * centre of its largest cell, because the enlarged map has a plateau where that cell lies at the border.
  * @throws ShapeError when sizes do not fit or the mask is empty; NonFiniteError for a map that is not finite
  */
 export function locationEvidence(map: Heatmap, mask: Mask): LocationEvidence {
@@ -40,7 +41,8 @@ export function locationEvidence(map: Heatmap, mask: Mask): LocationEvidence {
   const relevanceMass = massInside(values, mask.values);
   if (relevanceMass === null)
     return { pointingHit: null, peakInside: null, relevanceMass, intersectionOverUnion: null, maskArea };
-  const away = distanceTo(mask, fallingOrder(values)[0]);
+  const peak = peakOf(map, mask);
+  const away = distanceTo(mask, peak);
   return {
     pointingHit: away <= pointingTolerance * Math.max(mask.height, mask.width),
     peakInside: away === 0,
@@ -61,9 +63,33 @@ export function massInside(values: ArrayLike<number>, mask: ArrayLike<number>): 
   return total > 0 ? inside / total : null;
 }
 
+interface Place {
+  readonly y: number;
+  readonly x: number;
+}
+
+/** The pixel of the mask at the centre of the map's largest cell; of equal cells the one nearest to the centre of them all. */
+function peakOf({ values, height, width }: Heatmap, mask: Mask): Place {
+  const most = values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  const largest: Place[] = [];
+  values.forEach((value, at) => {
+    if (value === most) largest.push({ y: Math.floor(at / width), x: at % width });
+  });
+  const centre = { y: 0, x: 0 };
+  for (const { y, x } of largest) {
+    centre.y += y / largest.length;
+    centre.x += x / largest.length;
+  }
+  const away = ({ y, x }: Place): number => Math.hypot(y - centre.y, x - centre.x);
+  const cell = largest.reduce((best, place) => (away(place) < away(best) ? place : best));
+  return {
+    y: Math.floor(((cell.y + 0.5) * mask.height) / height),
+    x: Math.floor(((cell.x + 0.5) * mask.width) / width),
+  };
+}
+
 /** From a place to the nearest that the mask covers, in pixels. */
-function distanceTo({ values, width }: Mask, place: number): number {
-  const [y, x] = [Math.floor(place / width), place % width];
+function distanceTo({ values, width }: Mask, { y, x }: Place): number {
   let nearest = Number.POSITIVE_INFINITY;
   for (let at = 0; at < values.length; at++)
     if (values[at]) nearest = Math.min(nearest, Math.hypot(Math.floor(at / width) - y, (at % width) - x));
@@ -76,4 +102,29 @@ function coveredPlaces({ values, height, width }: Mask): number {
   let covered = 0;
   for (let index = 0; index < values.length; index++) if (values[index]) covered++;
   return covered;
+}
+
+/** Several maps of one method in the pointing game. */
+export interface PointingGame {
+  readonly images: number;
+  /** Share of the maps whose peak is a hit, with the paper's tolerance; a map without a positive value is a miss. */
+  readonly hits: number;
+  /** The same without any tolerance. */
+  readonly inside: number;
+  readonly relevanceMass: number | null;
+  readonly intersectionOverUnion: number | null;
+}
+
+/** The location evidence of several images together. @throws ShapeError for none */
+export function pointingGame(located: readonly LocationEvidence[]): PointingGame {
+  if (located.length === 0) throw new ShapeError("expected the location evidence of one image or more, found none");
+  const share = (of: (each: LocationEvidence) => boolean | null): number =>
+    located.filter((each) => of(each) === true).length / located.length;
+  return {
+    images: located.length,
+    hits: share(({ pointingHit }) => pointingHit),
+    inside: share(({ peakInside }) => peakInside),
+    relevanceMass: meanOfKnown(located.map(({ relevanceMass }) => relevanceMass)),
+    intersectionOverUnion: meanOfKnown(located.map((each) => each.intersectionOverUnion)),
+  };
 }

@@ -1,4 +1,5 @@
 import { ShapeError } from "../../engine/errors.ts";
+import type { Target } from "../explanation.ts";
 import type { Score } from "../model.ts";
 import { type ImputationOptions, imputeLinearly } from "./imputation.ts";
 import type { Scorer } from "./scorer.ts";
@@ -36,7 +37,7 @@ export interface RoadOptions extends ImputationOptions {
 export async function road(
   scorer: Scorer,
   image: Float32Array,
-  classIndex: number,
+  target: Target,
   relevance: ArrayLike<number>,
   { shares = roadShares, score = "prob", ...imputation }: RoadOptions = {},
 ): Promise<RoadEvidence> {
@@ -58,7 +59,7 @@ export async function road(
   images.forEach((each, index) => {
     pixels.set(each, index * image.length);
   });
-  const scores = Array.from((await scorer.score(pixels, new Int32Array(images.length).fill(classIndex)))[score]);
+  const scores = Array.from((await scorer.score(pixels, new Array<Target>(images.length).fill(target)))[score]);
   const mostRelevantFirst = scores.slice(1, 1 + shares.length);
   const leastRelevantFirst = scores.slice(1 + shares.length);
   const combined = mean(leastRelevantFirst.map((value, index) => value - mostRelevantFirst[index])) / 2;

@@ -4,11 +4,12 @@ import { softmax } from "../../engine/ops/softmax.ts";
 import { input } from "../../engine/ops/sources.ts";
 import type { Plan } from "../../engine/plan/plan.ts";
 import { BATCH } from "../../engine/types.ts";
+import { type Target, targetWeights } from "../explanation.ts";
 import { type ExplainableModel, logitsOf, preprocess } from "../model.ts";
 
 /** What a model says of images: the numbers that evidence is measured by. */
 export interface ClassScores {
-  /** [N], of each image's own class. */
+  /** [N], of each image's own target. */
   readonly logit: Float32Array;
   /** [N] */
   readonly prob: Float32Array;
@@ -16,7 +17,7 @@ export interface ClassScores {
   readonly predicted: Int32Array;
 }
 
-/** Pixels in, scores of the asked classes out. Dispose it when done. */
+/** Pixels in, scores of the asked classes, or of sums of them, out. Dispose it when done. */
 export class Scorer {
   private constructor(
     private readonly plan: Plan,
@@ -32,21 +33,22 @@ export class Scorer {
 
   /**
    * @param pixels [N, H, W, 3] of 0 to 255
-   * @throws ShapeError when pixels and classes disagree, or a class does not exist
+   * @throws ShapeError when pixels and targets disagree; GraphError for a class that does not exist
    */
-  async score(pixels: Float32Array, classes: ArrayLike<number>): Promise<ClassScores> {
+  async score(pixels: Float32Array, targets: readonly Target[]): Promise<ClassScores> {
     const [height, width] = this.model.inputSize;
-    const count = classes.length;
+    const count = targets.length;
     if (pixels.length !== count * height * width * 3)
       throw new ShapeError(`expected ${count} images of ${height} × ${width} × 3, found ${pixels.length} values`);
     const { logits, probabilities } = await this.plan.run({ pixels });
     const classCount = logits.length / count;
+    const weights = targetWeights(targets, classCount);
     const at = (values: ArrayLike<number>): Float32Array =>
       Float32Array.from({ length: count }, (_, image) => {
-        const chosen = classes[image];
-        if (!(Number.isInteger(chosen) && chosen >= 0 && chosen < classCount))
-          throw new ShapeError(`expected a class from 0 to ${classCount - 1}, found ${chosen}`);
-        return values[image * classCount + chosen];
+        let total = 0;
+        for (let place = image * classCount; place < (image + 1) * classCount; place++)
+          if (weights[place] !== 0) total += weights[place] * values[place];
+        return total;
       });
     const predicted = Int32Array.from({ length: count }, (_, image) => {
       const row = logits.subarray(image * classCount, (image + 1) * classCount) as Float32Array;

@@ -11,6 +11,7 @@ import { BATCH } from "../../../src/engine/types.ts";
 import { type Classifier, createClassifier, weightShapesOf } from "../../../src/nn/classifier.ts";
 import { initialise } from "../../../src/nn/initialise.ts";
 import { InsertionDeletion } from "../../../src/xai/evidence/curves.ts";
+import { edgeControl } from "../../../src/xai/evidence/edgeControl.ts";
 import { EvidenceBench } from "../../../src/xai/evidence/evidence.ts";
 import { imputeLinearly } from "../../../src/xai/evidence/imputation.ts";
 import { RandomisedModel, weightLayers } from "../../../src/xai/evidence/randomisation.ts";
@@ -59,21 +60,7 @@ function probabilities(images: readonly ArrayLike<number>[]): Float64Array {
 const probabilityOf = (each: ArrayLike<number>): number => probabilities([each])[classIndex];
 
 /** A planted method that draws the image's edges and never asks the network. */
-const edgeDetector = async (): Promise<Explainer> => ({
-  async explain(pixels, targets) {
-    return targets.map((target, index) => {
-      const at = (y: number, x: number): number => pixels[((index * size + y) * size + x) * 3];
-      const values = Float32Array.from({ length: size * size }, (_, place) => {
-        const [y, x] = [Math.floor(place / size), place % size];
-        return Math.abs(at(y, x) - at(y, Math.max(0, x - 1))) + Math.abs(at(y, x) - at(Math.max(0, y - 1), x));
-      });
-      const heatmap = { height: size, width: size, values, signed: false };
-      return { method: "edges", target, heatmap, status: "ok", cost: { forwards: 0, gradients: 0 }, details: {} };
-    });
-  },
-  dispose() {},
-  [Symbol.dispose]() {},
-});
+const edgeDetector = (): Promise<Explainer> => edgeControl.create(classifier.explainable);
 
 describe("evidence against float64", () => {
   it("insertion and deletion are the scores of the composites, and turn around with the order", async () => {
@@ -81,7 +68,7 @@ describe("evidence against float64", () => {
     const relevance = Float32Array.from({ length: size * size }, (_, at) => (at * 7919) % 1013);
     const fill = image.map((_, at) => [90, 120, 60][at % 3]);
     const order = fallingOrder(relevance);
-    const { insertion, deletion } = await curves.curves({ image, fill, classIndex }, order);
+    const { insertion, deletion } = await curves.curves({ image, fill, target: classIndex }, order);
     const composite = (from: Float32Array, to: Float32Array, count: number): Float32Array => {
       const mixed = Float32Array.from(from);
       for (const place of order.subarray(0, count))
@@ -94,7 +81,7 @@ describe("evidence against float64", () => {
       expect(deletion.scores[step]).toBeCloseTo(probabilityOf(composite(image, fill, count)), 5);
     }
     // Deleting in one order is inserting in the opposite one, read backwards.
-    const opposite = await curves.curves({ image, fill, classIndex }, order.slice().reverse());
+    const opposite = await curves.curves({ image, fill, target: classIndex }, order.slice().reverse());
     expect(opposite.insertion.auc).toBeCloseTo(deletion.auc, 5);
   });
 
@@ -179,6 +166,26 @@ describe("sanity checks", () => {
     expect(await changed()).toEqual(layers.slice(0, 2).map(({ parameter }) => parameter));
     randomised.randomiseTop(0, 1);
     expect(await changed()).toEqual([]);
+  });
+});
+
+describe("evidence for a difference of classes", () => {
+  const target = { class: 2, versus: 0 };
+  const difference = (p: Float64Array, row = 0): number => p[row * classes + 2] - p[row * classes];
+
+  it("measures the difference of the scores everywhere", async () => {
+    const options = { curveSteps: 2, sanity: { stages: 1, draws: 1 }, sensitivity: { samples: 1 } };
+    using bench = await EvidenceBench.create(classifier.explainable, methodNamed("gradcam"), options);
+    const { curves, road: removed } = await bench.measure(image, target);
+    const want = difference(probabilities([image]));
+    expect(curves.insertion.scores[2]).toBeCloseTo(want, 5);
+    expect(curves.deletion.scores[0]).toBeCloseTo(want, 5);
+    expect(removed.image).toBeCloseTo(want, 5);
+  });
+
+  it("refuses a class that does not exist", async () => {
+    using scorer = await Scorer.create(classifier.explainable);
+    await expect(scorer.score(image, [classes])).rejects.toThrow("expected classes from 0 to 2");
   });
 });
 

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { mapDrift } from "../../../src/xai/evidence/drift.ts";
 import { imputeLinearly } from "../../../src/xai/evidence/imputation.ts";
-import { locationEvidence } from "../../../src/xai/evidence/location.ts";
+import { locationEvidence, pointingGame } from "../../../src/xai/evidence/location.ts";
 import { type MethodSummary, rankMethods } from "../../../src/xai/evidence/ranking.ts";
 import { shortcutFinding } from "../../../src/xai/evidence/shortcut.ts";
 import {
@@ -89,6 +89,32 @@ describe("location", () => {
     const from = (x: number) => ({ values: corner.values.map((_, at) => Number(at % 64 >= x)), height: 64, width: 64 });
     expect(locationEvidence(corner, from(4))).toMatchObject({ pointingHit: true, peakInside: false });
     expect(locationEvidence(corner, from(5))).toMatchObject({ pointingHit: false, peakInside: false });
+  });
+
+  it("points at the centre of the largest cell, and of equal cells at the middle one", () => {
+    // Enlarged to 8 × 8 the first cell of four is a plateau from the corner on; its centre is at (2, 2), not at (0, 0).
+    const at = (y: number, x: number) => ({
+      values: Float32Array.from({ length: 64 }, (_, place) => Number(place === 8 * y + x)),
+      height: 8,
+      width: 8,
+    });
+    const coarse = { values: Float32Array.of(1, 0, 0, 0), height: 2, width: 2 };
+    expect(locationEvidence(coarse, at(2, 2)).peakInside).toBe(true);
+    expect(locationEvidence(coarse, at(0, 0)).peakInside).toBe(false);
+    const flat = { values: Float32Array.of(0, 3, 3, 3, 0), height: 1, width: 5 };
+    const line = (x: number) => ({ values: [0, 1, 2, 3, 4].map((place) => Number(place === x)), height: 1, width: 5 });
+    expect([1, 2, 3].map((x) => locationEvidence(flat, line(x)).peakInside)).toEqual([false, true, false]);
+  });
+
+  it("plays the pointing game over several maps, and counts a map that points nowhere as a miss", () => {
+    const located = [[0, 0, 0, 5, 0, 0, 0, 0, 0], [9, 0, 0, 5, 0, 0, 0, 0, 0], new Array(9).fill(-1)];
+    expect(pointingGame(located.map((values) => locationEvidence(map(values), mask)))).toMatchObject({
+      images: 3,
+      hits: 1 / 3,
+      inside: 1 / 3,
+      relevanceMass: expect.closeTo((1 + 5 / 14) / 2, 6),
+    });
+    expect(() => pointingGame([])).toThrow("found none");
   });
 
   it("says nothing of a map without positive relevance, and refuses an empty mask", () => {
