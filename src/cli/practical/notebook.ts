@@ -182,7 +182,7 @@ async function mapsOf(
   options: GradCamOptions,
 ): Promise<Maps> {
   using gradCam = await GradCam.create(classifier.explainable, options);
-  return gradCam.explain(Float32Array.from(gatherPixels(images, [...images.labels.keys()])), targets);
+  return await gradCam.explain(Float32Array.from(gatherPixels(images, [...images.labels.keys()])), targets);
 }
 
 function meanCorrelation(first: Maps, second: Maps, { height, width, labels }: LabelledImages): number {
