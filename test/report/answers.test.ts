@@ -58,6 +58,16 @@ describe("the answers", () => {
     expect(page).not.toContain("{map}");
   });
 
+  it("claim nothing learnt by heart where training images are answered no better than new ones", () => {
+    const plain = reportData();
+    const { augmentation } = plain.answers;
+    const baseline = { ...augmentation.baseline, trainAccuracy: 0.78, valAccuracy: 0.8 };
+    const answers = { ...plain.answers, augmentation: { ...augmentation, baseline } };
+    const text = textOf(renderReport({ ...plain, answers }, encodePng), "answer-1");
+    expect(text).toContain("no better on its own images");
+    expect(text).not.toMatch(/gap of|by heart: the gap/);
+  });
+
   it("have the same places for values in every language", () => {
     const places = (text: string) => [...new Set(text.match(/\{\d\}/g))].sort().join();
     const torn = Object.entries(texts as Record<string, Text>).filter(([, { en, es }]) => places(en) !== places(es));

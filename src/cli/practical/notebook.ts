@@ -6,6 +6,7 @@ import { gatherPixels, type LabelledImages } from "../../data/datasets.ts";
 import type { Device } from "../../engine/device.ts";
 import type { Classifier, ClassifierDescription } from "../../nn/classifier.ts";
 import { computeFeatures, featureChannels } from "../../nn/features.ts";
+import { NOTEBOOK_PREPROCESSING } from "../../nn/formats/inspect.ts";
 import { type HeadTraining, trainHead } from "../../nn/headTraining.ts";
 import type { NotebookRow } from "../../report/answers.ts";
 import { baselinePixels } from "../../xai/baselines.ts";
@@ -64,12 +65,7 @@ async function trainingRows(subject: NotebookSubject, terminal: Terminal): Promi
   const choices = ["preprocessing", "validationIsTest", "notSaved"] as const;
   if (!backbone) return choices.map((choice) => ({ choice, measured: null }));
   const own = await featuresOf(subject, backbone, "features", terminal);
-  const identity = {
-    name: "identity",
-    scale: 1,
-    offset: 0,
-    resize: backbone.preprocessing?.resize ?? "aspect",
-  } as const;
+  const identity = { ...NOTEBOOK_PREPROCESSING, resize: backbone.preprocessing?.resize ?? "aspect" };
   const wrong = await featuresOf(subject, { ...backbone, preprocessing: identity }, "features, identity", terminal);
   const right = await testedHead(subject, own);
   const identical = await testedHead(subject, wrong);
@@ -186,7 +182,7 @@ async function mapsOf(
   options: GradCamOptions,
 ): Promise<Maps> {
   using gradCam = await GradCam.create(classifier.explainable, options);
-  return gradCam.explain(Float32Array.from(gatherPixels(images, [...images.labels.keys()])), targets);
+  return await gradCam.explain(Float32Array.from(gatherPixels(images, [...images.labels.keys()])), targets);
 }
 
 function meanCorrelation(first: Maps, second: Maps, { height, width, labels }: LabelledImages): number {

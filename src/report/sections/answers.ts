@@ -65,13 +65,19 @@ function augmentationAnswer({ answers, robustness }: ReportData, say: Say): Html
     ${seeds.length > 1 && say("answers.seeds", seeds.length)} ${say("answers.mcNemar", mcNemar.onlyFirst, mcNemar.onlySecond, small(mcNemar.p))}</p>
     ${robustnessWords({ answers, robustness }, say)}
     <p>${say("answers.gap", ...[baseline, augmented].flatMap((side) => [percent(side.trainAccuracy), percent(side.valAccuracy)]))}
-    ${gap > memorised && shrunk > 0 ? say("answers.gapSmaller", fixed(100 * shrunk, 1)) : say("answers.gapSame", fixed(100 * gap, 1))}</p>`;
+    ${gapWords(gap, shrunk, say)}</p>`;
   return besides(
     words,
     html`<figure><figcaption>${say("answers.effect")}</figcaption>
     ${seriesLegend([say("series.baseline").text, say("series.augmented").text])}
     ${effectChart(answers.augmentation, robustness, say)}</figure>`,
   );
+}
+
+/** Whether images were learnt by heart, and less so with augmentation. */
+function gapWords(gap: number, shrunk: number, say: Say): Html {
+  if (gap > memorised && shrunk > 0) return say("answers.gapSmaller", fixed(100 * shrunk, 1));
+  return gap > 0 ? say("answers.gapSame", fixed(100 * gap, 1)) : say("answers.gapNone");
 }
 
 function robustnessWords({ answers, robustness }: Pick<ReportData, "answers" | "robustness">, say: Say): Html | null {
@@ -83,7 +89,7 @@ function robustnessWords({ answers, robustness }: Pick<ReportData, "answers" | "
     : "";
   const undecided = mceInterval !== null && mceInterval.low <= 1 && mceInterval.high >= 1;
   const { ownCorruptions: own } = answers.augmentation;
-  return html`<p>${say(mce < 1 ? "answers.robustFewer" : "answers.robustMore", percent(Math.abs(1 - mce)), fixed(mce, 3), interval)} ${undecided && say("robustness.uncertain")}
+  return html`<p>${say(mce < 1 ? "answers.robustFewer" : "answers.robustMore", percent(Math.abs(1 - mce)), fixed(mce, 3), interval)} ${undecided && say("answers.robustUncertain")}
     ${own.length > 0 ? say("answers.own", own.join(", ")) : say("answers.foreign")}</p>`;
 }
 

@@ -64,6 +64,14 @@ export const answerTexts = {
     en: "The baseline’s gap of {0} points leaves little learnt by heart for augmentation to prevent, so it mostly made the task harder for this budget.",
     es: "La diferencia de {0} puntos del modelo base deja poca memorización que el aumento pueda evitar, así que sobre todo hizo la tarea más difícil con este presupuesto.",
   },
+  "answers.gapNone": {
+    en: "The baseline does no better on its own images than on new ones: nothing is learnt by heart for augmentation to prevent, so it mostly made the task harder for this budget.",
+    es: "El modelo base no acierta más con sus propias imágenes que con otras nuevas: no memoriza nada que el aumento pueda evitar, así que sobre todo hizo la tarea más difícil con este presupuesto.",
+  },
+  "answers.robustUncertain": {
+    en: "These images cannot tell that from no difference.",
+    es: "Estas imágenes no lo distinguen de ninguna diferencia.",
+  },
   "answers.effect": {
     en: "Accuracy on clean images with its 95&nbsp;% interval, and under each corruption (mean over severities)",
     es: "Exactitud con imágenes limpias, con su intervalo del 95&nbsp;%, y con cada corrupción (media de las severidades)",
