@@ -64,6 +64,7 @@ export type {
   Predictions,
   Provenance,
 } from "./nn/classifier.ts";
+export type { DistillationData, DistillationOptions } from "./nn/distillation.ts";
 export type { Checkpoint } from "./nn/formats/checkpoint.ts";
 export type { WeightsInspection } from "./nn/formats/inspect.ts";
 export type { Architecture, Head, ModelManifest, Preprocessing, Splits, Stem } from "./nn/formats/manifest.ts";

@@ -2,8 +2,6 @@ import { WeightsError } from "../engine/errors.ts";
 import type { WeightTensor } from "./formats/weightSet.ts";
 import { type InvertedResidual, mobileNetV2Table } from "./mobilenetV2Table.ts";
 
-type Tensors = ReadonlyMap<string, WeightTensor>;
-
 /** Channels that are kept, ascending. */
 type Channels = readonly number[];
 
@@ -46,7 +44,7 @@ function strongest(scores: ArrayLike<number>, count: number): Channels {
  * @throws WeightsError when the weights are not MobileNetV2's of that width.
  */
 export function narrowMobileNetV2(
-  tensors: Tensors,
+  tensors: ReadonlyMap<string, WeightTensor>,
   width: { readonly from: number; readonly to: number },
 ): Map<string, WeightTensor> {
   const wide = mobileNetV2Table(width.from);
