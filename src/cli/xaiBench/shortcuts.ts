@@ -74,6 +74,10 @@ export async function judgeShortcut(
     lossAndAccuracy(await predictAll(cheat, images), images.labels, classNames.length).accuracy;
   const finding = shortcutFinding({
     shortcut: titles[kind],
+    names: {
+      suspect: `the smallCnn that learned where the ${titles[kind]} tells the species`,
+      honest: `the smallCnn that learned where it tells nothing`,
+    },
     suspect: await masses(cheat),
     honest: await masses(honest),
     area: mean(masks.map((mask) => mask.reduce((sum, value) => sum + Number(value > 0), 0) / area)),
