@@ -32,18 +32,20 @@ export interface ShortcutPair {
 /**
  * Two networks by the same code, seed and flowers: one learns from pictures where the shortcut tells the species, the other
  * from pictures where it looks the same and tells nothing.
+ * @param size edge of the drawings in pixels; 64 when undefined
  */
 export async function trainShortcutPair(
   device: Device,
   kind: ShortcutKind,
   settings: TrainingSettings,
+  size: number | undefined,
   terminal: Terminal,
 ): Promise<ShortcutPair> {
-  const material = drawPetals(settings.seed, terminal, { shortcut: { kind } });
-  const chance = drawPetals(settings.seed, terminal, { shortcut: { kind, tells: "chance" } });
+  const material = drawPetals(settings.seed, terminal, { size, shortcut: { kind } });
+  const chance = drawPetals(settings.seed, terminal, { size, shortcut: { kind, tells: "chance" } });
   const { classifier: cheat } = await trainSmallCnn(device, material, settings, terminal);
   const { classifier: honest } = await trainSmallCnn(device, chance, settings, terminal);
-  return { kind, cheat, honest, material, plain: drawPetals(settings.seed, terminal) };
+  return { kind, cheat, honest, material, plain: drawPetals(settings.seed, terminal, { size }) };
 }
 
 /** What one method's maps say of the two networks, on the first test images with the shortcut. */
