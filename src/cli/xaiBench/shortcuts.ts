@@ -15,10 +15,10 @@ import type { Terminal } from "../terminal.ts";
 const titles: Readonly<Record<ShortcutKind, string>> = { corner: "corner mark", background: "background" };
 
 /**
- * The maps that judge best: fine enough to keep a background and the flower before it apart (the last activation of smallCnn
- * sees half the picture from each cell).
+ * The maps that judge best: layers before the last, whose cells are as fine or finer and see half as far, keep a background and
+ * the flower before it apart.
  */
-export const fineMaps = { method: "layercam", layers: ["stem_relu", "stage_1_relu"] } as const;
+export const fineMaps = { method: "layercam", layers: ["stage_1_relu", "stage_2_relu"] } as const;
 
 export interface ShortcutPair {
   readonly kind: ShortcutKind;
