@@ -251,9 +251,10 @@ async function judgeCheat(
   const pair = await trainShortcutPair(device, kind, trainingOf(settings), settings.size, terminal);
   const fine = await judgeShortcut(pair, methodNamed(fineMaps.method), { layers: fineMaps.layers }, shortcutImages);
   const findings = [{ ...fine, method: `${fineMaps.method} at ${fineMaps.layers.join(" and ")}` }];
-  for (const method of chosenMethods(settings))
-    if (method !== edgeControl)
-      findings.push(await judgeShortcut(pair, method, methodOptions(settings), shortcutImages));
+  const chosen = chosenMethods(settings).filter((method) => method !== edgeControl);
+  // What most people draw stands beside the finer maps, asked for or not.
+  for (const method of new Set([methodNamed("gradcam"), ...chosen]))
+    findings.push(await judgeShortcut(pair, method, methodOptions(settings), shortcutImages));
   await pair.cheat.dispose();
   await pair.honest.dispose();
   return findings;
