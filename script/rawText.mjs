@@ -6,11 +6,11 @@ import { resolve } from "node:path";
  * Comments go, and spaces where WGSL needs none; lines stay, so that a fault still names its line. WGSL has no strings that a comment
  * could hide in. Spaces beside `<` and `>` stay, and one before `*` after a slash: without them there would be other tokens.
  */
-const compact = (code) =>
+export const compact = (code) =>
   code
     .replace(/^[ \t]+|[ \t]*\/\/.*$/gm, "")
     .replace(/(?<!\/) *([,*+:;{}()]) */g, "$1")
-    .replace(/(?<=[\w\])]) ([-/]|->|&&|\|\||[-+/!=]?=) (?=[\w(])/g, "$1");
+    .replace(/(?<=[\w\])]) ([-/%&|^]|->|&&|\|\||[-+/!=]?=) (?=[\w(])/g, "$1");
 
 /** @param {{ comments?: boolean }} [options] `comments: false` shortens WGSL, for browsers. */
 export const rawText = ({ comments = true } = {}) => ({
