@@ -19,8 +19,9 @@ import { withDevice } from "../device.ts";
 import { EMBEDDED, readClassifier } from "../model.ts";
 import { namedPolicy, savedPolicy } from "../policy.ts";
 import { chooseImages, explainTest, testPredictions } from "../practical/explaining.ts";
+import { KeptParts } from "../practical/kept.ts";
 import { measureLooking } from "../practical/looking.ts";
-import { drawPetals, loadPhotographs, type Material } from "../practical/material.ts";
+import { drawPetals, loadPhotographs, type Material, petalsSize } from "../practical/material.ts";
 import { notebookCosts } from "../practical/notebook.ts";
 import { briefPetals, defaultSize, defaults, extents, practicalOptions } from "../practical/options.ts";
 import { type Side, sides, type Tested, type TrainedPair, trainPair } from "../practical/pair.ts";
@@ -28,7 +29,8 @@ import { backboneKnowledge, type PracticalSettings, reportData } from "../practi
 import { compareWithScratch } from "../practical/scratch.ts";
 import { trainFrozenBackbone, trainSmallCnn } from "../practical/training.ts";
 import { heldImages } from "../robustness/held.ts";
-import { measureRobustness } from "../robustness/measure.ts";
+import { measureRobustness, type RobustnessOptions } from "../robustness/measure.ts";
+import { imagesHash } from "../train/folder.ts";
 
 export const command = defineCommand({
   name: "practical",
@@ -99,13 +101,14 @@ class Practical {
     context.terminal.line(`adapter: ${adapter}`);
     const material = await this.#clock.time("material", () => this.#material());
     const backbone = await this.#backbone();
-    const pair = await this.#clock.time("training", () => this.#train(material, backbone));
+    const kept = await this.#kept(material);
+    const pair = await this.#clock.time("training", () => this.#train(material, backbone, kept));
     const model = pair.models[pair.effect.chosen];
-    const robustness = await this.#clock.time("robustness", () => this.#robustness(material, pair));
+    const robustness = await this.#clock.time("robustness", () => this.#robustness(material, pair, kept));
     const explained = await this.#clock.time("explanations", () => this.#explain(material, model));
     const scratch =
       settings.scratch && backbone
-        ? await this.#clock.time("scratch", () => this.#scratch(pair.models.baseline))
+        ? await this.#clock.time("scratch", () => this.#scratch(pair.models.baseline, kept))
         : undefined;
     const notebook =
       settings.compat === undefined
@@ -132,6 +135,7 @@ class Practical {
     const report = resolve(settings.out, "report.html");
     writeFileSync(report, renderReport(data, encodePng));
     await save(settings, material, model, pair.effect.chosen);
+    await kept.remove();
     const counts = { train: material.train.count, validation: material.validation.count, test: evaluation.count };
     await this.#close(material, pair);
     const { accuracy, loss } = evaluation;
@@ -174,7 +178,20 @@ class Practical {
     return weights === undefined ? null : readClassifier({ weights, size, resize });
   }
 
-  #train(material: Material, backbone: ClassifierDescription | null): Promise<TrainedPair> {
+  /** What an interruption must not cost; all of it follows from these choices. */
+  async #kept({ train, validation, test }: Material): Promise<KeptParts> {
+    const { settings, adapter, context } = this;
+    const { weights, size, resize, seed, epochs, batch, learningRate, full, scratchSize } = settings;
+    const choices = {
+      ...{ size, resize, seed, epochs, batch, learningRate, full, scratchSize, adapter, tepal: context.version },
+      policy: savedPolicy(settings.policy),
+      weights: await hashOf(weights),
+      images: await imagesHash([train, validation, test]),
+    };
+    return KeptParts.open({ out: settings.out, resume: settings.resume, choices }, context.terminal);
+  }
+
+  #train(material: Material, backbone: ClassifierDescription | null, kept: KeptParts): Promise<TrainedPair> {
     const { device, settings, context } = this;
     const { seeds, corruptions } = this.#extent;
     const { terminal } = context;
@@ -186,22 +203,29 @@ class Practical {
         seeds: Array.from({ length: seeds }, (_, place) => settings.seed + place),
         corruptions,
         train: (choice) =>
-          backbone
-            ? trainFrozenBackbone(device, backbone, material, choice, terminal)
-            : trainSmallCnn(device, material, choice, terminal),
+          kept.training(`${choice.policy ? "augmented" : "baseline"}-${choice.seed}`, { device, material }, () =>
+            backbone
+              ? trainFrozenBackbone(device, backbone, material, choice, terminal)
+              : trainSmallCnn(device, material, choice, terminal),
+          ),
       },
       terminal,
     );
   }
 
-  async #robustness({ test, classNames }: Material, { models }: TrainedPair): Promise<RobustnessResult> {
+  async #robustness(
+    { test, classNames }: Material,
+    { models }: TrainedPair,
+    kept: KeptParts,
+  ): Promise<RobustnessResult> {
     const { corruptions, severities, corrupted } = this.#extent;
     const images = await heldImages(test, classNames, chooseImages(test.labels, classNames.length, corrupted));
     const named = sides.map((name) => ({ name, classifier: models[name].classifier }));
     const total = images.labels.length * (1 + corruptions.length * severities.length);
     const progress = this.context.terminal.progress("corrupting", total);
     const onProgress = (done: number, _: number, name: string) => progress.update(done, name);
-    const options = { corruptions, severities, seed: this.settings.seed, onProgress };
+    const keep: RobustnessOptions["keep"] = (name, measure) => kept.values(`corrupted-${name}`, measure);
+    const options = { corruptions, severities, seed: this.settings.seed, onProgress, keep };
     const result = await measureRobustness(this.device, named, images, options);
     progress.finish();
     return result;
@@ -218,12 +242,19 @@ class Practical {
   }
 
   /** The same images and parts again, at the size that suits a small network. */
-  async #scratch(baseline: Tested): Promise<ScratchComparison> {
+  async #scratch(baseline: Tested, kept: KeptParts): Promise<ScratchComparison> {
+    const { device, context } = this;
     const { epochs, batch, learningRate } = defaults.smallCnn;
     const { scratchSize, seed } = this.settings;
-    const settings = { epochs: Math.max(epochs, this.settings.epochs), batch, learningRate, seed };
+    const suited = { epochs: Math.max(epochs, this.settings.epochs), batch, learningRate };
+    const stem = scratchSize < petalsSize ? "cifar" : "imagenet";
+    const settings = { ...suited, stem, seed, policy: null } as const;
+    context.terminal.line(`smallCnn from scratch, seed ${seed}: for comparison`);
     const material = await this.#material(scratchSize);
-    const comparison = await compareWithScratch(this.device, material, baseline, settings, this.context.terminal);
+    const scratch = await kept.training("scratch", { device, material }, () =>
+      trainSmallCnn(device, material, settings, context.terminal),
+    );
+    const comparison = await compareWithScratch(material, baseline, scratch);
     await Promise.all([material.train, material.validation, material.test].map((part) => part.close()));
     return comparison;
   }

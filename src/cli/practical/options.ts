@@ -106,5 +106,9 @@ export const practicalOptions = {
     help: "edge of smallCnn's images there; 32 for CIFAR-10",
   },
   full: { type: "boolean", help: "three seeds, all corruptions at five severities, all test images" },
+  resume: {
+    type: "boolean",
+    help: "go on from the trainings and corruptions that an interrupted call with the same choices kept in --out",
+  },
   strict: { type: "boolean", help: "fail at a broken photograph instead of skipping it" },
 } as const satisfies Record<string, OptionSpec>;

@@ -40,6 +40,7 @@ export interface PracticalSettings {
   readonly compat?: string;
   readonly scratch: boolean;
   readonly scratchSize: number;
+  readonly resume: boolean;
 }
 
 export interface PracticalRun {

@@ -251,6 +251,10 @@ export const answerTexts = {
     en: "These images do not decide between them: transfer differs by {0} points (95&nbsp;% interval {1} to {2}, McNemar p = {3}).",
     es: "Estas imágenes no deciden entre las dos: transferir difiere en {0} puntos (intervalo del 95&nbsp;% de {1} a {2}, McNemar p = {3}).",
   },
+  "scratch.curves": {
+    en: "Validation accuracy by epoch",
+    es: "Exactitud de validación por época",
+  },
   "scratch.trained": { en: "weights trained", es: "pesos entrenados" },
   "scratch.all": { en: "weights in all", es: "pesos en total" },
   "scratch.epochs": { en: "epochs", es: "épocas" },
