@@ -88,7 +88,8 @@ export function rankImprovements(report: ReportData): Improvement[] {
       details: [side.trainAccuracy, side.valAccuracy],
     },
     { kind: "epochs", stake: stillRising(report), details: [report.bestEpoch ?? 0] },
-    { kind: "pair", stake: pair.count / total, details: [pair.first, pair.second, pair.count] },
+    // One answer is no pattern.
+    { kind: "pair", stake: pair.count > 1 ? pair.count / total : 0, details: [pair.first, pair.second, pair.count] },
     { kind: "corruption", stake: worst.loss, details: [worst.name, worst.clean, worst.clean - worst.loss] },
     {
       kind: "background",

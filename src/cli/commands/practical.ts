@@ -18,6 +18,7 @@ import { type CommandContext, defineCommand } from "../command.ts";
 import { withDevice } from "../device.ts";
 import { EMBEDDED, readClassifier } from "../model.ts";
 import { namedPolicy, savedPolicy } from "../policy.ts";
+import { tellSecondsLeft, type Work } from "../practical/estimate.ts";
 import { chooseImages, explainTest, testPredictions } from "../practical/explaining.ts";
 import { KeptParts } from "../practical/kept.ts";
 import { measureLooking } from "../practical/looking.ts";
@@ -202,15 +203,36 @@ class Practical {
         policy: settings.policy,
         seeds: Array.from({ length: seeds }, (_, place) => settings.seed + place),
         corruptions,
-        train: (choice) =>
-          kept.training(`${choice.policy ? "augmented" : "baseline"}-${choice.seed}`, { device, material }, () =>
-            backbone
+        train: async (choice) => {
+          const side = choice.policy ? "augmented" : "baseline";
+          const started = performance.now();
+          let isMade = false;
+          const trained = await kept.training(`${side}-${choice.seed}`, { device, material }, () => {
+            isMade = true;
+            return backbone
               ? trainFrozenBackbone(device, backbone, material, choice, terminal)
-              : trainSmallCnn(device, material, choice, terminal),
-          ),
+              : trainSmallCnn(device, material, choice, terminal);
+          });
+          if (isMade && side === "baseline" && choice.seed === settings.seed)
+            tellSecondsLeft(this.#work(material, backbone !== null), (performance.now() - started) / 1000, terminal);
+          return trained;
+        },
       },
       terminal,
     );
+  }
+
+  #work({ train, validation, test }: Material, cached: boolean): Work {
+    const { seeds, corruptions, severities, corrupted, mapped, curved } = this.#extent;
+    const { epochs, count, scratch } = this.settings;
+    return {
+      ...{ train: train.count, validation: validation.count, test: test.count, seeds, epochs, cached },
+      corrupted: Math.min(corrupted, test.count) * (1 + corruptions.length * severities.length),
+      explained: count,
+      mapped: Math.min(mapped, test.count),
+      curved: Math.min(curved, test.count),
+      scratch: scratch && cached ? train.count * scratchSettings(epochs).epochs : 0,
+    };
   }
 
   async #robustness(
@@ -244,11 +266,9 @@ class Practical {
   /** The same images and parts again, at the size that suits a small network. */
   async #scratch(baseline: Tested, kept: KeptParts): Promise<ScratchComparison> {
     const { device, context } = this;
-    const { epochs, batch, learningRate } = defaults.smallCnn;
-    const { scratchSize, seed } = this.settings;
-    const suited = { epochs: Math.max(epochs, this.settings.epochs), batch, learningRate };
+    const { scratchSize, seed, epochs } = this.settings;
     const stem = scratchSize < petalsSize ? "cifar" : "imagenet";
-    const settings = { ...suited, stem, seed, policy: null } as const;
+    const settings = { ...scratchSettings(epochs), stem, seed, policy: null } as const;
     context.terminal.line(`smallCnn from scratch, seed ${seed}: for comparison`);
     const material = await this.#material(scratchSize);
     const scratch = await kept.training("scratch", { device, material }, () =>
@@ -274,6 +294,12 @@ class Practical {
     await Promise.all([train, validation, test].map((part) => part.close()));
   }
 }
+
+/** The network from scratch starts from less: at least as many epochs as the head, at a rate of its own. */
+const scratchSettings = (epochs: number) => ({
+  ...defaults.smallCnn,
+  epochs: Math.max(epochs, defaults.smallCnn.epochs),
+});
 
 const hashOf = async (path: string | undefined): Promise<string | null> =>
   path === undefined ? null : sha256(new Uint8Array(await readFile(path === EMBEDDED ? embeddedWeights() : path)));

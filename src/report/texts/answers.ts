@@ -15,6 +15,10 @@ export const answerTexts = {
     en: "4. Why must a flower app explain its answers?",
     es: "4. ¿Por qué debe explicarse una app de flores?",
   },
+  "answers.q4.objects": {
+    en: "4. Why must an app that names what it sees explain its answers?",
+    es: "4. ¿Por qué debe explicarse una app que nombra lo que ve?",
+  },
   "answers.q5": { en: "5. What would improve it?", es: "5. ¿Qué lo mejoraría?" },
 
   "answers.gain": { en: "Yes, on clean test images.", es: "Sí, con imágenes de prueba limpias." },
@@ -84,6 +88,10 @@ export const answerTexts = {
     en: "Nobody outlined the flowers in these photographs, so only your eyes can judge the place.",
     es: "Nadie marcó el contorno de las flores en estas fotografías, así que solo tus ojos pueden juzgar el lugar.",
   },
+  "answers.lookUnknown.objects": {
+    en: "Nobody outlined the objects in these pictures, so only your eyes can judge the place.",
+    es: "Nadie marcó el contorno de los objetos en estas imágenes, así que solo tus ojos pueden juzgar el lugar.",
+  },
   "answers.pointing": {
     en: "{map}’s peak lies on the flower in {0} of {1} test images ({2}); {3} of the map’s mass is inside the outline, which covers {4} of the picture.",
     es: "El máximo de {map} cae sobre la flor en {0} de {1} imágenes de prueba ({2}); {3} de la masa del mapa está dentro del contorno, que cubre {4} de la imagen.",
@@ -112,6 +120,7 @@ export const answerTexts = {
     en: "{map} for the answer; images whose peak lies beside the flower come first",
     es: "{map} de la respuesta; primero las imágenes con el máximo fuera de la flor",
   },
+  "answers.lookFigurePlain": { en: "{map} for the answer", es: "{map} de la respuesta" },
 
   "answers.noMistake": {
     en: "It was not wrong once on {0} test images. That says the test is easy, not that the model is perfect.",
@@ -153,6 +162,10 @@ export const answerTexts = {
   "answers.why": {
     en: "Who asks an app for a flower’s name may want to eat, pick or treat the plant, and cannot check the answer: that is why they ask. A name without a reason looks the same whether it is right, guessed or read off the background. A map lets a person see when the model did not look at the flower, and a developer find faults that accuracy hides. Found in this run:",
     es: "Quien pregunta a una app el nombre de una flor quizá quiera comerla, cogerla o tratarla, y no puede comprobar la respuesta: por eso pregunta. Un nombre sin razón parece igual si es correcto, adivinado o leído del fondo. Un mapa deja ver cuándo el modelo no miró la flor, y encontrar fallos que la exactitud esconde. Hallado en esta ejecución:",
+  },
+  "answers.why.objects": {
+    en: "Who asks an app what a picture shows often cannot check the answer: that is why they ask. A name without a reason looks the same whether it is right, guessed or read off the background. A map lets a person see when the model did not look at the object, and a developer find faults that accuracy hides. Found in this run:",
+    es: "Quien pregunta a una app qué muestra una imagen muchas veces no puede comprobar la respuesta: por eso pregunta. Un nombre sin razón parece igual si es correcto, adivinado o leído del fondo. Un mapa deja ver cuándo el modelo no miró el objeto, y encontrar fallos que la exactitud esconde. Hallado en esta ejecución:",
   },
   "risk.sure": {
     en: "<strong>Sure and wrong.</strong> {0} of {1} answers were wrong although given with 80 % confidence or more; the surest with {2}.",
