@@ -10,11 +10,13 @@ import { wilsonInterval } from "../statistics.ts";
 export function scratchSection(comparison: ScratchComparison, say: Say): Html {
   const { transfer, scratch, testCount, trainCount, difference, p } = comparison;
   const points = (share: number): string => `${share < 0 ? "−" : "+"}${fixed(100 * Math.abs(share), 1)}`;
-  const verdict = difference.low > 0 ? "transfer" : difference.high < 0 ? "scratch" : "open";
+  const { mean, low, high } = difference;
+  const verdict = low > 0 ? "transfer" : high < 0 ? "scratch" : "open";
+  const better = verdict === "scratch" ? [-mean, -high, -low] : [mean, low, high];
   return html`
 <section id="scratch" aria-labelledby="scratch-title">
   <h2 id="scratch-title">${say("scratch.title")}</h2>
-  <p>${say("scratch.what", count(trainCount))} <strong>${say(`scratch.${verdict}`, points(difference.mean), points(difference.low), points(difference.high), small(p))}</strong></p>
+  <p>${say("scratch.what", count(trainCount))} <strong>${say(`scratch.${verdict}`, ...better.map(points), small(p))}</strong> ${verdict !== "open" && say(`scratch.${verdict}Why`)}</p>
   <div class="scroll" tabindex="0" role="region" aria-label="${say("scratch.title")}">
   <table class="numbers">
     <thead><tr><th scope="col">${say("model")}</th><th scope="col">${say("headline.testAccuracy")}</th><th scope="col">${say("interval")}</th><th scope="col">${say("scratch.trained")}</th><th scope="col">${say("scratch.all")}</th><th scope="col">${say("scratch.epochs")}</th><th scope="col">${say("scratch.size")}</th></tr></thead>

@@ -234,6 +234,10 @@ export const answerTexts = {
     en: "<strong>Calibrate.</strong> The confidence is off by {0} on average: scale the logits by a temperature fitted on the validation images; accuracy stays.",
     es: "<strong>Calibrar.</strong> La confianza se desvía {0} en promedio: escalar los logits con una temperatura ajustada en validación; la exactitud no cambia.",
   },
+  "improve.scratch": {
+    en: "<strong>Train more than the head.</strong> A small network from scratch, all of it trained on the same images, answers {0} of the test images rightly, the head on frozen features {1}: unfreeze the backbone’s last blocks.",
+    es: "<strong>Entrenar más que la cabeza.</strong> Una red pequeña desde cero, entrenada entera con las mismas imágenes, acierta {0} de las imágenes de prueba, y la cabeza sobre características congeladas {1}: descongelar los últimos bloques de la red base.",
+  },
   "improve.testImages": {
     en: "<strong>Measure more finely.</strong> The effect of augmentation lies between {0} and {1} points: more seeds or test images before deciding on it (<code>--full</code>).",
     es: "<strong>Medir con más finura.</strong> El efecto del aumento está entre {0} y {1} puntos: más semillas o imágenes de prueba antes de decidir (<code>--full</code>).",
@@ -245,6 +249,7 @@ export const answerTexts = {
   "kind.corruption": { en: "worst corruption", es: "peor corrupción" },
   "kind.background": { en: "background", es: "fondo" },
   "kind.calibration": { en: "calibration", es: "calibración" },
+  "kind.scratch": { en: "unfreeze", es: "descongelar" },
   "kind.testImages": { en: "finer test", es: "prueba más fina" },
 
   "scratch.title": { en: "Transfer, or from scratch?", es: "¿Transferir o empezar de cero?" },
@@ -257,8 +262,16 @@ export const answerTexts = {
     es: "Transferir es mejor por {0} puntos (intervalo del 95&nbsp;% de {1} a {2}, McNemar p = {3}).",
   },
   "scratch.scratch": {
-    en: "From scratch is better here: transfer differs by {0} points (95&nbsp;% interval {1} to {2}, McNemar p = {3}).",
-    es: "Aquí es mejor empezar de cero: transferir difiere en {0} puntos (intervalo del 95&nbsp;% de {1} a {2}, McNemar p = {3}).",
+    en: "From scratch is better here, by {0} points (95&nbsp;% interval {1} to {2}, McNemar p = {3}).",
+    es: "Aquí es mejor empezar de cero, por {0} puntos (intervalo del 95&nbsp;% de {1} a {2}, McNemar p = {3}).",
+  },
+  "scratch.transferWhy": {
+    en: "What the backbone learnt from other pictures is worth more than what so few images can teach from nothing, and only the head had to be trained.",
+    es: "Lo que la red base aprendió de otras imágenes vale más que lo que tan pocas pueden enseñar desde cero, y solo hubo que entrenar la cabeza.",
+  },
+  "scratch.scratchWhy": {
+    en: "The frozen features were learnt from other pictures and a head cannot change them, while these images are many and alike enough to teach features of their own. That is no verdict on transfer: to unfreeze the backbone is the next thing to try.",
+    es: "Las características congeladas se aprendieron de otras imágenes y una cabeza no puede cambiarlas, mientras que estas imágenes son bastantes y parecidas como para enseñar las suyas. No es un veredicto sobre transferir: lo siguiente es descongelar la red base.",
   },
   "scratch.open": {
     en: "These images do not decide between them: transfer differs by {0} points (95&nbsp;% interval {1} to {2}, McNemar p = {3}).",
