@@ -1,14 +1,9 @@
 import { mkdirSync, writeFileSync } from "node:fs";
-import { readFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { encodePng } from "../../data/png.node.ts";
 import type { Device } from "../../engine/device.ts";
 import { UsageError } from "../../engine/errors.ts";
 import type { ClassifierDescription } from "../../nn/classifier.ts";
-import { embeddedWeights } from "../../nn/formats/embedded.node.ts";
-import { saveModel } from "../../nn/formats/files.node.ts";
-import { sha256 } from "../../nn/formats/model.ts";
-import { historyCsv } from "../../nn/history.ts";
 import { evaluateLogits } from "../../nn/metrics.ts";
 import type { NotebookRow, ScratchComparison } from "../../report/answers.ts";
 import type { Language } from "../../report/language.ts";
@@ -25,8 +20,9 @@ import { measureLooking } from "../practical/looking.ts";
 import { drawPetals, loadPhotographs, type Material, petalsSize } from "../practical/material.ts";
 import { notebookCosts } from "../practical/notebook.ts";
 import { briefPetals, defaultSize, defaults, extents, practicalOptions } from "../practical/options.ts";
-import { type Side, sides, type Tested, type TrainedPair, trainPair } from "../practical/pair.ts";
+import { sides, type Tested, type TrainedPair, trainPair } from "../practical/pair.ts";
 import { backboneKnowledge, type PracticalSettings, reportData } from "../practical/reporting.ts";
+import { Clock, hashOf, saveChosen } from "../practical/results.ts";
 import { compareWithScratch } from "../practical/scratch.ts";
 import { trainFrozenBackbone, trainSmallCnn } from "../practical/training.ts";
 import { heldImages } from "../robustness/held.ts";
@@ -54,7 +50,7 @@ export const command = defineCommand({
       "also what the notebook's mistakes cost",
     ],
   ],
-  async run({ lr, explain, data, ...rest }, context) {
+  async run({ lr, explain, data, resume, ...rest }, context) {
     const args = { ...rest, data: data === "petals" ? undefined : data };
     if (args.split !== undefined && args.data === undefined) throw new UsageError("--split needs --data DIR");
     if (args.policy === "none")
@@ -66,6 +62,7 @@ export const command = defineCommand({
     const settings: PracticalSettings = {
       ...args,
       weights,
+      resumesParts: resume,
       scratch: args.scratch || args.full,
       size: args.size ?? (weights === undefined && args.data === undefined ? undefined : defaultSize),
       resize: args.resize as "tf" | "aspect",
@@ -135,7 +132,7 @@ class Practical {
     });
     const report = resolve(settings.out, "report.html");
     writeFileSync(report, renderReport(data, encodePng));
-    await save(settings, material, model, pair.effect.chosen);
+    await saveChosen(settings, material, model, pair.effect.chosen);
     await kept.remove();
     const counts = { train: material.train.count, validation: material.validation.count, test: evaluation.count };
     await this.#close(material, pair);
@@ -189,7 +186,7 @@ class Practical {
       weights: await hashOf(weights),
       images: await imagesHash([train, validation, test]),
     };
-    return KeptParts.open({ out: settings.out, resume: settings.resume, choices }, context.terminal);
+    return KeptParts.open({ out: settings.out, resume: settings.resumesParts, choices }, context.terminal);
   }
 
   #train(material: Material, backbone: ClassifierDescription | null, kept: KeptParts): Promise<TrainedPair> {
@@ -300,36 +297,3 @@ const scratchSettings = (epochs: number) => ({
   ...defaults.smallCnn,
   epochs: Math.max(epochs, defaults.smallCnn.epochs),
 });
-
-const hashOf = async (path: string | undefined): Promise<string | null> =>
-  path === undefined ? null : sha256(new Uint8Array(await readFile(path === EMBEDDED ? embeddedWeights() : path)));
-
-async function save(
-  settings: PracticalSettings,
-  material: Material,
-  { classifier, outcome, recipe }: Tested,
-  chosen: Side,
-): Promise<void> {
-  const { train, validation, test } = material;
-  const policy = savedPolicy(chosen === "augmented" ? settings.policy : null);
-  const manifest = classifier.manifest({
-    seed: settings.seed,
-    splits: { train: train.names, validation: validation.names, test: test.names },
-    training: { ...recipe, policy, best: outcome.best },
-  });
-  await saveModel(join(settings.out, "model"), { manifest, tensors: await classifier.tensors() });
-  const { history, best } = outcome;
-  writeFileSync(join(settings.out, "history.json"), `${JSON.stringify({ history, best }, null, 2)}\n`);
-  writeFileSync(join(settings.out, "history.csv"), historyCsv(history));
-}
-
-/** Seconds by stage. */
-class Clock {
-  readonly seconds: Record<string, number> = {};
-  async time<T>(stage: string, work: () => Promise<T>): Promise<T> {
-    const started = performance.now();
-    const result = await work();
-    this.seconds[stage] = (performance.now() - started) / 1000;
-    return result;
-  }
-}

@@ -40,7 +40,8 @@ export interface PracticalSettings {
   readonly compat?: string;
   readonly scratch: boolean;
   readonly scratchSize: number;
-  readonly resume: boolean;
+  /** Whether parts of an earlier call are taken up; a training's own `resume` is another thing. */
+  readonly resumesParts: boolean;
 }
 
 export interface PracticalRun {
