@@ -17,9 +17,13 @@ export const readRecord = async (path: string): Promise<Record<string, unknown> 
 };
 
 /** The record of a file if it was made with these settings, null if there is none. Throws a DataError if they differ. */
-export async function keptRecord(path: string, settings: object): Promise<Record<string, unknown> | null> {
+export async function keptRecord(
+  path: string,
+  settings: object,
+  remedy = "choose another --out",
+): Promise<Record<string, unknown> | null> {
   const kept = await readRecord(path);
   if (kept && JSON.stringify(kept.settings) !== JSON.stringify(settings))
-    throw new DataError(`${path}: expected what was made with these settings, found others; choose another --out`);
+    throw new DataError(`${path}: expected what was made with these settings, found others; ${remedy}`);
   return kept;
 }

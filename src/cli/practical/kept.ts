@@ -10,6 +10,8 @@ import { keptRecord, readRecord } from "../keptRecord.ts";
 import type { Terminal } from "../terminal.ts";
 import type { TrainedClassifier, TrainingMaterial } from "./training.ts";
 
+const remedy = "start anew without --resume or choose another --out";
+
 export interface KeptOptions {
   /** The folder of the practical. */
   readonly out: string;
@@ -31,7 +33,7 @@ export class KeptParts {
     const folder = join(out, "parts");
     const path = join(folder, "choices.json");
     if (!resume) await rm(folder, { recursive: true, force: true });
-    else if ((await keptRecord(path, choices)) === null)
+    else if ((await keptRecord(path, choices, remedy)) === null)
       terminal.line(`nothing is kept in ${folder}: the practical starts from the beginning`);
     await mkdir(folder, { recursive: true });
     await writeAtomically(path, asText({ settings: choices }));
