@@ -26,7 +26,7 @@ describe("transfer or from scratch", () => {
     expect(section(comparison(0.2, 0.08, 0.32))).toContain("Transfer is better by +20.0 points");
     expect(section(comparison(0.2, 0.08, 0.32), "es")).toContain("Transferir es mejor por +20.0 puntos");
     expect(section(comparison(-0.2, -0.3, -0.1))).toContain(
-      "From scratch is better here, by +20.0 points (95 % interval +10.0 to +30.0",
+      "From scratch is better here, by +20.0 points (95&nbsp;% interval +10.0 to +30.0",
     );
     expect(section(comparison(0.02, -0.05, 0.09))).toContain("do not decide");
   });

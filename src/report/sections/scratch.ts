@@ -28,7 +28,7 @@ export function scratchSection(comparison: ScratchComparison, say: Say): Html {
 
 const curves = ({ transfer, scratch }: ScratchComparison, say: Say): Html => html`
   ${seriesLegend([say("scratch.small").text, say("scratch.head").text])}
-  <figure><figcaption>${say("scratch.curves")}</figcaption>${learningCurves([[scratch.curve], [transfer.curve]], { ariaLabel: say("scratch.curves").text, epoch: say("chart.epoch").text })}</figure>`;
+  <figure class="chart-figure"><figcaption>${say("scratch.curves")}</figcaption>${learningCurves([[scratch.curve], [transfer.curve]], { ariaLabel: say("scratch.curves").text, epoch: say("chart.epoch").text })}</figure>`;
 
 function sideRow(name: "scratch.head" | "scratch.small", side: ScratchSide, total: number, say: Say): Html {
   const { correct, parameters, trainedParameters, curve, inputSize } = side;

@@ -271,7 +271,7 @@ export const answerTexts = {
   },
   "scratch.scratchWhy": {
     en: "The frozen features were learnt from other pictures and a head cannot change them, while these images are many and alike enough to teach features of their own. That is no verdict on transfer: to unfreeze the backbone is the next thing to try.",
-    es: "Las características congeladas se aprendieron de otras imágenes y una cabeza no puede cambiarlas, mientras que estas imágenes son bastantes y parecidas como para enseñar las suyas. No es un veredicto sobre transferir: lo siguiente es descongelar la red base.",
+    es: "Las características congeladas se aprendieron de otras imágenes y una cabeza no puede cambiarlas, mientras que estas imágenes son lo bastante numerosas y parecidas como para enseñar las suyas. No es un veredicto sobre transferir: lo siguiente es descongelar la red base.",
   },
   "scratch.open": {
     en: "These images do not decide between them: transfer differs by {0} points (95&nbsp;% interval {1} to {2}, McNemar p = {3}).",
