@@ -93,8 +93,6 @@ export interface Traits {
   readonly masks?: (context: Omit<KernelContext, "adapter" | "choice">) => MaskSupport | null;
   /** Input 1 where 0 < input 0 < the float whose bits are `below`, else 0: the gradient of a clipped activation from its output. */
   readonly mask?: { readonly below: number };
-  /** Runs as soon as its inputs are there, because it lets one of them go. */
-  readonly early?: boolean;
   /** Linear in input 0 with these weights, whose last axis is the one that a scale of `scales` runs along. */
   readonly linear?: {
     readonly weights: number;

@@ -126,7 +126,8 @@ export const affineWarpOp = defineOp("affineWarp", {
 
 /** The taps of a position along one side with their weights. A pixel without weight is left out. */
 function tapsOf(position: number, nearest: boolean): [number, number][] {
-  if (nearest) return [[Math.floor(position + 0.5), 1]];
+  // Halves away from zero.
+  if (nearest) return [[position < 0 ? Math.ceil(position - 0.5) : Math.floor(position + 0.5), 1]];
   const lower = Math.floor(position);
   const fraction = position - lower;
   return fraction === 0

@@ -43,7 +43,7 @@ export const packMaskOp = defineOp("packMask", {
       bytes: 16 * rows * vectors + 4 * words,
     };
   },
-  traits: { early: true },
+  traits: {},
 });
 
 /** The words of {@link packMaskOp} with `maskRows` rows each, in float64. */

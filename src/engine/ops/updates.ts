@@ -95,12 +95,16 @@ export const adamUpdateReference: Reference = (
   return [p, m, v];
 };
 
-export const adamUpdateCases: OpCase[] = [...shapes.map((shape) => ({ shape, skip: 0 })), { shape: [65], skip: 3 }].map(
-  ({ shape, skip }) => ({
-    inputs: [{ shape }, { shape }, { shape, positive: true }, { shape }, scalar(0.01), scalar(skip)],
-    attributes: { beta1: 0.9, beta2: 0.999, epsilon: 1e-7 },
-  }),
-);
+export const adamUpdateCases: OpCase[] = [
+  ...shapes.map((shape) => ({ shape, skip: 0, epsilon: 1e-7 })),
+  { shape: [65], skip: 3, epsilon: 1e-7 },
+  // Large enough to be seen, in elements and in vectors.
+  { shape: [5], skip: 0, epsilon: 0.1 },
+  { shape: [9, 5, 8], skip: 0, epsilon: 0.1 },
+].map(({ shape, skip, epsilon }) => ({
+  inputs: [{ shape }, { shape }, { shape, positive: true }, { shape }, scalar(0.01), scalar(skip)],
+  attributes: { beta1: 0.9, beta2: 0.999, epsilon },
+}));
 
 export const adamWUpdateCases: OpCase[] = adamUpdateCases.map((example) => ({
   ...example,
