@@ -93,7 +93,8 @@ export class Loading {
   }
 
   async *contents(): AsyncGenerator<ImageContent> {
-    for await (const { index, content } of this.dataset.read(this.indices)) {
+    const edge = Math.max(this.options.height, this.options.width);
+    for await (const { index, content } of this.dataset.read(this.indices, edge)) {
       this.asked.push(this.placeOf.get(index)!);
       yield content;
     }

@@ -32,7 +32,10 @@ export interface ImageDataset {
   readonly imageSize?: ImageSize;
   /**
    * The images of these indices, each once, in the order that is cheapest to read. One that the data set promises but lacks
-   * is left out.
+   * is left out. `edge` is what they will be resized to: images that are drawn are drawn at it rather than enlarged.
    */
-  read(indices: readonly number[]): AsyncIterable<{ readonly index: number; readonly content: ImageContent }>;
+  read(
+    indices: readonly number[],
+    edge?: number,
+  ): AsyncIterable<{ readonly index: number; readonly content: ImageContent }>;
 }

@@ -6,7 +6,7 @@ import type { PetalShortcut } from "./petals-shortcut.ts";
 
 export interface PetalsSettings {
   readonly seed: number;
-  /** Edge in pixels; default 64. */
+  /** Edge in pixels; default 64. A network with larger images gets them drawn at its own size. */
   readonly size?: number;
   /** Flowers of each of the ten species. */
   readonly perClass?: Readonly<Record<PartName, number>>;
@@ -34,9 +34,15 @@ export function openPetals({ seed, size = 64, perClass = defaultPerClass, shortc
     items,
     parts: { train: indicesOf("train"), validation: indicesOf("validation"), test: indicesOf("test") },
     imageSize: { height: size, width: size },
-    async *read(chosen) {
+    async *read(chosen, edge = size) {
       for (const index of chosen) {
-        const { image } = renderPetal({ seed, size, shortcut, species: items[index].label, ...places[index] });
+        const { image } = renderPetal({
+          seed,
+          size: Math.max(size, edge),
+          shortcut,
+          species: items[index].label,
+          ...places[index],
+        });
         yield { index, content: { name: items[index].name, image } };
       }
     },

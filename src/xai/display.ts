@@ -45,6 +45,9 @@ export function renderExplanation(
     : renderOverlay(photograph, heat, { colormap: name });
 }
 
+/** The weakest colour of a signed overlay, as a share of the strongest. */
+const palest = 0.5;
+
 /** A map of −1 … 1 on the diverging colours, alone or over the photograph with an opacity that grows with the magnitude. */
 function renderSigned(photograph: RgbImage, heat: Heatmap, place: "alone" | "over"): RgbImage {
   const map = colormap("balance");
@@ -52,8 +55,11 @@ function renderSigned(photograph: RgbImage, heat: Heatmap, place: "alone" | "ove
   const values = upsampleHeatmap(heat, height, width);
   const data = new Uint8Array(3 * height * width);
   values.forEach((value, at) => {
-    const entry = 3 * colormapIndex(map, value);
-    const weight = place === "alone" ? 1 : 0.8 * Math.min(1, Math.abs(value)) ** 0.7;
+    const magnitude = Math.min(1, Math.abs(value));
+    // Over a photograph weak evidence is a thin tint: the pale middle of the colours would veil it and leave dark rings at zero.
+    const shade = place === "alone" ? value : Math.sign(value) * (palest + (1 - palest) * magnitude);
+    const entry = 3 * colormapIndex(map, shade);
+    const weight = place === "alone" ? 1 : 0.8 * (1 - (1 - magnitude) ** 2);
     for (let c = 0; c < 3; c++)
       data[3 * at + c] = Math.round(photograph.data[3 * at + c] * (1 - weight) + map.table[entry + c] * weight);
   });

@@ -1,4 +1,4 @@
-import { GraphError } from "../engine/errors.ts";
+import { GraphError, UsageError } from "../engine/errors.ts";
 import type { BaselineChoice } from "./baselines.ts";
 import type { ExplainableModel, Score } from "./model.ts";
 import type { PathRule } from "./quadrature.ts";
@@ -101,10 +101,14 @@ export interface Method {
   readonly create: (model: ExplainableModel, options?: MethodOptions) => Promise<Explainer>;
 }
 
-/** A target as the classes that it names. */
+/** A target as the classes that it names. @throws UsageError for what is no target, such as the name of a class */
 export function weightedClasses(target: Target): readonly WeightedClass[] {
   if (typeof target === "number") return [{ class: target, weight: 1 }];
-  if (!("versus" in target)) return target;
+  if (Array.isArray(target)) return target;
+  if (typeof target !== "object" || target === null || !("versus" in target))
+    throw new UsageError(
+      `expected the number of a class, { class, versus } or a list of { class, weight } as target, found ${JSON.stringify(target)}`,
+    );
   return [
     { class: target.class, weight: 1 },
     { class: target.versus, weight: -1 },

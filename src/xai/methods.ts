@@ -1,4 +1,4 @@
-import { UsageError } from "../engine/errors.ts";
+import { ShapeError, UsageError } from "../engine/errors.ts";
 import { createCamExplainer, createExactCam } from "./camExplainer.ts";
 import type { CamRule } from "./camPlan.ts";
 import { gradCamPlusPlusRule, hiResCamRule, layerCamRule } from "./camRules.ts";
@@ -64,6 +64,8 @@ export interface ExplainRequest extends MethodOptions, WorkOptions {
 /**
  * Explains images by one method: pixels [N, H, W, 3] of 0 to 255 → an explanation each. To explain more images with the
  * same method, keep the explainer that `methodNamed(name).create(model, options)` makes: it compiles once.
+ * @throws ShapeError for pixels of another size, UsageError for an unknown method or what is no target; GraphError for a class or
+ * layer that the model lacks.
  */
 export async function explain(
   model: ExplainableModel,
@@ -72,7 +74,12 @@ export async function explain(
 ): Promise<Explanation[]> {
   const [height, width] = model.inputSize;
   const count = pixels.length / (height * width * 3);
-  const targets = typeof target === "object" && "each" in target ? target.each : new Array(count).fill(target);
+  if (!Number.isInteger(count) || count === 0)
+    throw new ShapeError(
+      `expected images of ${height} × ${width} × 3 values, found ${pixels.length} values; bring them to the model's size`,
+    );
+  const targets =
+    typeof target === "object" && target !== null && "each" in target ? target.each : new Array(count).fill(target);
   using explainer = await methodNamed(method).create(model, options);
   return await explainer.explain(pixels, targets, { signal, onProgress });
 }

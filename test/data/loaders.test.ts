@@ -322,6 +322,12 @@ describe("petals", () => {
     expect(images.names[0]).toMatch(/^validation\/00005-/);
   });
 
+  it("draws them at the size of a network whose images are larger, and enlarges none", async () => {
+    const dataset = openPetals({ seed: 3, perClass: { train: 1, validation: 0, test: 0 } });
+    const { images } = await loadImages(dataset, [4], { height: 96, width: 96, resize: "aspect", threads: 0 });
+    expect(images.pixels).toEqual(renderPetal({ seed: 3, index: 4, species: 4, size: 96 }).image.data);
+  });
+
   it("refuses an impossible size", async () => {
     const dataset = openPetals({ seed: 1, size: 4 });
     await expect(loadImages(dataset, [0], target)).rejects.toBeInstanceOf(DataError);

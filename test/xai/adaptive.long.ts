@@ -12,8 +12,12 @@ import { expectDistance, weightsFile } from "../reference.ts";
 import { hasShared, shared } from "../shared.ts";
 
 const folder = shared("data/imagenet_samples");
-/** PHOTOGRAPHS=3 takes the first three, REFERENCES=1 compares one of them with 1,024 steps; all by default. */
-const limit = (name: string): number => Number(process.env[name] ?? Number.POSITIVE_INFINITY);
+/** PHOTOGRAPHS=19-24 takes the last six, REFERENCES=20,23 compares two of them with 1,024 steps; all by default. */
+const chosen = (name: string, position: number): boolean =>
+  (process.env[name] ?? "1-24").split(",").some((range) => {
+    const [first, last = first] = range.split("-").map(Number);
+    return position >= first && position <= last;
+  });
 
 // 24 photographs with their references are some 28,000 gradients of MobileNetV2: hours on a software adapter.
 it.skipIf(!hasShared)("adaptive Integrated Gradients on photographs", { timeout: 36_000_000 }, async () => {
@@ -29,7 +33,8 @@ it.skipIf(!hasShared)("adaptive Integrated Gradients on photographs", { timeout:
   using adaptive = await IntegratedGradients.create(classifier.explainable, { rule: "adaptive" });
   using reference = await IntegratedGradients.create(classifier.explainable, { rule: "gauss-legendre", steps: 1024 });
   const evaluations: number[] = [];
-  for (const [index, file] of files.slice(0, limit("PHOTOGRAPHS")).entries()) {
+  for (const [index, file] of files.entries()) {
+    if (!chosen("PHOTOGRAPHS", index + 1)) continue;
     const pixels = await readFitted(`${folder}/${file}`, { height: 224, width: 224, resize: "aspect" });
     const { logits } = await classifier.predict(pixels);
     const target = logits.indexOf(Math.max(...logits));
@@ -43,7 +48,7 @@ it.skipIf(!hasShared)("adaptive Integrated Gradients on photographs", { timeout:
       expect(mapChange).toBeLessThanOrEqual(3e-2);
     }
     evaluations.push(found.evaluations);
-    if (index >= limit("REFERENCES")) continue;
+    if (!chosen("REFERENCES", index + 1)) continue;
     const want = await reference.explain(pixels, baseline, target);
     expectDistance(`${file}, 1,024 steps`, relativeL2(found.attribution, want.attribution), 5e-2);
   }

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { relativeL2 } from "../../src/engine/checkOp.ts";
+import { ShapeError, UsageError } from "../../src/engine/errors.ts";
 import { inverseNormal } from "../../src/engine/ops/erase.ts";
 import { randomBitsAt } from "../../src/engine/random.ts";
 import { gaussianBlur } from "../../src/xai/baselines.ts";
@@ -477,6 +478,14 @@ function guidedPath(origin: Float64Array, image: Float64Array, steps: number, sc
   }
   return attribution;
 }
+
+it("refuses images of another size and what is no target, in one line", async () => {
+  for (const method of ["gradcam", "ig", "rise"]) {
+    await expect(explain(model, pixels.slice(5), { method, target: 0 })).rejects.toThrow(ShapeError);
+    for (const target of ["rose", undefined, null, {}] as unknown as Target[])
+      await expect(explain(model, pixels, { method, target })).rejects.toThrow(UsageError);
+  }
+});
 
 describe("long work", () => {
   const long: readonly (readonly [string, MethodOptions])[] = [

@@ -16,7 +16,16 @@ import { withDevice } from "../device.ts";
 import { readBaselines } from "../explain/baselines.ts";
 import { evidenceWords, readMasks } from "../explain/evidence.ts";
 import { explainAll } from "../explain/measure.ts";
-import { contactSheet, imageAt, type MethodResults, picturesOf, recordOf, tensorsOf } from "../explain/outputs.ts";
+import {
+  type ColourScale,
+  colourScale,
+  contactSheet,
+  imageAt,
+  type MethodResults,
+  picturesOf,
+  recordOf,
+  tensorsOf,
+} from "../explain/outputs.ts";
 import { type ChosenTarget, chooseTargets } from "../explain/targets.ts";
 import { type LoadedImages, loadImages, stem } from "../images.ts";
 import { loadClassifier, precisionOption } from "../model.ts";
@@ -75,10 +84,10 @@ export const command = defineCommand({
     labels: { type: "path", exists: "file", help: "class names, one a line, where the weights have none" },
     out: { type: "path", default: "explanations", help: "folder for the pictures" },
     scale: {
-      type: "choice",
-      choices: ["own", "shared"],
+      type: "string",
       default: "own",
-      help: "colours over each map's own range, or one range for all images of a method",
+      placeholder: "own|shared|NUMBER",
+      help: "colours over each map's own range, over one for all images of a method, or up to a number",
     },
     colormap: { type: "choice", choices: ["ember", "lagoon", "grey"], default: "ember", help: "colours of magnitudes" },
     sheet: { type: "path", help: "write a contact sheet of methods × images to this .png file" },
@@ -118,6 +127,7 @@ export const command = defineCommand({
   async run(args, context) {
     if (args.mask.length > 0 && !args.evidence)
       throw new UsageError("--mask is what maps are measured by; add --evidence or leave it out");
+    const scale = colourScale(args.scale);
     return withDevice(async (device, adapter) => {
       const methods = methodList(args.method);
       const classifier = await loadClassifier(device, { ...args, resize: args.resize as "tf" | "aspect" | undefined });
@@ -141,7 +151,7 @@ export const command = defineCommand({
       const results: MethodResults[] = [];
       for (const method of methods)
         results.push(await explainAll(classifier, method, loaded, targets, options, request, context));
-      const written = write(results, loaded, targets, { ...args, inputSize: classifier.inputSize });
+      const written = write(results, loaded, targets, { ...args, scale, inputSize: classifier.inputSize });
       for (const image of written) context.print(describe(image));
       if (args.raw !== undefined)
         writeFileSync(args.raw, serializeSafetensors(tensorsOf(results), { files: JSON.stringify(loaded.files) }));
@@ -180,7 +190,7 @@ interface WrittenImage {
 interface WriteOptions {
   readonly inputSize: readonly [number, number];
   readonly out: string;
-  readonly scale: string;
+  readonly scale: ColourScale;
   readonly colormap: string;
   readonly sheet?: string;
 }
@@ -194,10 +204,8 @@ function write(
 ): WrittenImage[] {
   mkdirSync(out, { recursive: true });
   const photographs = files.map((_, index) => imageAt(pixels, inputSize, index));
-  const drawn = results.map((result) => {
-    const scale = options.scale as "own" | "shared";
-    return picturesOf(result, photographs, { scale, colormap: options.colormap as ColormapName });
-  });
+  const colours = { scale: options.scale, colormap: options.colormap as ColormapName };
+  const drawn = results.map((result) => picturesOf(result, photographs, colours));
   if (sheet !== undefined) {
     const titles = files.map((file, index) => `${stem(file)}: ${describeTarget(withFirstNames(targets[index]))}`);
     writeFileSync(sheet, encodePng(sheetOf(results, drawn, photographs, titles)));

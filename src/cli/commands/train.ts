@@ -68,7 +68,8 @@ export const command = defineCommand({
     const { out, strict, cache, cacheLimit, memory } = args;
     const choice = trainingChoice(args);
     const parts = await trainingParts(args);
-    const description = await startingClassifier(args, parts.classNames, args.seed);
+    const edge = parts.train.dataset.imageSize?.height;
+    const description = await startingClassifier(args, { classNames: parts.classNames, edge }, args.seed);
     await makeFolder(out);
     context.terminal.line(`policy ${summarisePolicy(choice.policy)}`);
     const { inputSize } = description.architecture;

@@ -56,7 +56,11 @@ export const command = defineCommand({
     weights: { type: "path", exists: "file", help: "a Keras .h5, .keras or .safetensors file with a head" },
     data: { ...dataOptions.data, help: `${dataOptions.data.help}; petals, with masks, when left out` },
     root: dataOptions.root,
-    size: { type: "integer", min: 32, help: "edge of the model's input, else the model's own" },
+    size: {
+      type: "integer",
+      min: 32,
+      help: "edge of the model's input, else the model's own; 64 where a network is trained",
+    },
     methods: {
       type: "choice",
       choices: Object.keys(methods),
@@ -169,7 +173,7 @@ async function subject(device: Device, settings: Settings, { terminal }: Command
     const images = await petalImages(classifier, drawTestPetals(seed, classifier.inputSize, count), count);
     return { classifier, images, data: "petals", network: (model ?? weights) as string };
   }
-  const material = drawPetals(seed, terminal);
+  const material = drawPetals(seed, terminal, { size: settings.size });
   const { classifier } = await trainSmallCnn(device, material, trainingOf(settings), terminal);
   const images = await petalImages(classifier, { ...material.test, masks: material.testMasks }, count);
   return { classifier, images, data: "petals", network: "smallCnn, trained here" };
@@ -244,7 +248,7 @@ async function judgeCheat(
   settings: Settings,
   { terminal }: CommandContext,
 ): Promise<(ShortcutFinding & { method: string })[]> {
-  const pair = await trainShortcutPair(device, kind, trainingOf(settings), terminal);
+  const pair = await trainShortcutPair(device, kind, trainingOf(settings), settings.size, terminal);
   const fine = await judgeShortcut(pair, methodNamed(fineMaps.method), { layers: fineMaps.layers }, shortcutImages);
   const findings = [{ ...fine, method: `${fineMaps.method} at ${fineMaps.layers.join(" and ")}` }];
   for (const method of chosenMethods(settings))

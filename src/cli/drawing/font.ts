@@ -1,6 +1,7 @@
 /**
  * A 5 × 7 letter set for labels in pictures. Each letter is five columns from the left, each two hexadecimal digits whose
- * lowest bit is the top row. Capitals are drawn as small letters; letters that are missing stay blank.
+ * lowest bit is the top row, or three where a letter reaches two rows below the line. Capitals are drawn as small letters;
+ * letters that are missing stay blank.
  */
 const columns: Readonly<Record<string, string>> = {
   " ": "0000000000",
@@ -32,17 +33,17 @@ const columns: Readonly<Record<string, string>> = {
   d: "384444447f",
   e: "3854545458",
   f: "08087e0909",
-  g: "185454543c",
+  g: "0381441441440fc",
   h: "7f04040478",
   i: "00447d4000",
-  j: "2040403d00",
+  j: "0000801040fd000",
   k: "7f10102844",
   l: "00417f4000",
   m: "7c04780478",
   n: "7c04040478",
   o: "3844444438",
-  p: "7c14141408",
-  q: "081414147c",
+  p: "1fc044044044038",
+  q: "0380440440441fc",
   r: "7c08040408",
   s: "4854545424",
   t: "043f444420",
@@ -50,7 +51,7 @@ const columns: Readonly<Record<string, string>> = {
   v: "1c2040201c",
   w: "3c4038403c",
   x: "4428102844",
-  y: "0c5050503c",
+  y: "03c1401401400fc",
   z: "4464544c44",
   σ: "3844443c04",
   "×": "2214081422",
@@ -64,9 +65,10 @@ export const letterHeight = 7;
 export function eachDot(text: string, paint: (x: number, y: number) => void): void {
   [...text.toLowerCase()].forEach((letter, index) => {
     const drawn = columns[letter] ?? columns[" "];
+    const digits = drawn.length / 5;
     for (let column = 0; column < 5; column++) {
-      const bits = Number.parseInt(drawn.slice(2 * column, 2 * column + 2), 16);
-      for (let row = 0; row < 8; row++) if ((bits >> row) & 1) paint(letterWidth * index + column, row);
+      const bits = Number.parseInt(drawn.slice(digits * column, digits * (column + 1)), 16);
+      for (let row = 0; row < letterHeight + 2; row++) if ((bits >> row) & 1) paint(letterWidth * index + column, row);
     }
   });
 }

@@ -1,5 +1,6 @@
 /** What `tepal explain` writes: tensors, pictures, a contact sheet, and a record of each map. */
 import { toBytes } from "../../data/images.ts";
+import { UsageError } from "../../engine/errors.ts";
 import type { TensorToStore } from "../../nn/formats/safetensors.ts";
 import type { ColormapName } from "../../xai/colormaps.ts";
 import { rangeOf, renderExplanation } from "../../xai/display.ts";
@@ -71,18 +72,47 @@ export function imageAt(pixels: Float32Array, [height, width]: readonly [number,
   return { height, width, data: new Uint8Array(toBytes(pixels.subarray(index * size, (index + 1) * size))) };
 }
 
-/** A picture of each explanation of a method; with a shared scale, equal colours mean equal numbers in all of them. */
+/** Below this edge in pixels a picture is too small to be looked at. */
+const readableEdge = 160;
+
+/** What a small network gets, enlarged by a whole factor with hard edges; larger pictures stay as they are. */
+export function enlarged({ height, width, data }: RgbImage): RgbImage {
+  const factor = Math.ceil(readableEdge / Math.min(height, width));
+  if (factor <= 1) return { height, width, data };
+  const size = { height: factor * height, width: factor * width };
+  const large = new Uint8Array(3 * size.height * size.width);
+  for (let y = 0; y < size.height; y++)
+    for (let x = 0; x < size.width; x++) {
+      const from = 3 * (Math.floor(y / factor) * width + Math.floor(x / factor));
+      large.set(data.subarray(from, from + 3), 3 * (y * size.width + x));
+    }
+  return { ...size, data: large };
+}
+
+/** Where the colours end: at each map's own range, at one range for all images of a method, or at a given value. */
+export type ColourScale = "own" | "shared" | number;
+
+/** @throws UsageError for what is neither `own` nor `shared` nor a number above 0 */
+export function colourScale(text: string): ColourScale {
+  if (text === "own" || text === "shared") return text;
+  const value = Number(text);
+  if (text.trim() === "" || !(Number.isFinite(value) && value > 0))
+    throw new UsageError(`--scale expects own, shared or a number above 0 such as 0.5, found "${text}"`);
+  return value;
+}
+
+/** A picture of each explanation of a method; with a shared or a fixed scale, equal colours mean equal numbers in all of them. */
 export function picturesOf(
   { explanations }: MethodResults,
   photographs: readonly RgbImage[],
-  { scale, colormap }: { readonly scale: "own" | "shared"; readonly colormap: ColormapName },
+  { scale, colormap }: { readonly scale: ColourScale; readonly colormap: ColormapName },
 ): RgbImage[] {
-  const shared = Math.max(...explanations.map(rangeOf));
+  const shared = scale === "shared" ? Math.max(...explanations.map(rangeOf)) : scale;
+  const options = { colormap, ...(typeof shared === "number" ? { range: shared } : {}) };
   return explanations.map((explanation, index) =>
-    renderExplanation(photographs[index], explanation, {
-      colormap,
-      ...(scale === "shared" ? { range: shared } : {}),
-    }),
+    explanation.attribution
+      ? enlarged(renderExplanation(photographs[index], explanation, options))
+      : renderExplanation(enlarged(photographs[index]), explanation, options),
   );
 }
 
@@ -101,7 +131,7 @@ export function contactSheet(
       image: pictures[index],
       label: `${title}${remarks[index]}`,
     }));
-    return { title: titles[index], cells: [{ image, label: "photograph" }, ...cells] };
+    return { title: titles[index], cells: [{ image: enlarged(image), label: "photograph" }, ...cells] };
   });
   return drawSheet(rows) as RgbImage;
 }

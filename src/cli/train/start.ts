@@ -46,7 +46,7 @@ export const startOptions = {
     type: "integer",
     min: 32,
     max: 1024,
-    help: "edge of the input in pixels; else the model's, 224 for weights, 32 from scratch",
+    help: "edge of the input in pixels; else the model's, 224 for weights; from scratch the size of the data set's images, or 32",
   },
   resize: {
     type: "choice",
@@ -63,8 +63,15 @@ export const startOptions = {
 
 export type StartArguments = Arguments<typeof startOptions, readonly []>;
 
-/** The edge in pixels of a network from scratch. */
+/** The edge in pixels of a network from scratch whose images have no size of their own. */
 const SCRATCH_SIZE = 32;
+
+/** What a training learns from. */
+export interface TrainingImages {
+  readonly classNames: readonly string[];
+  /** Of every image in pixels, where they are squares of one size. */
+  readonly edge?: number;
+}
 
 const isHead = (name: string): boolean => name.startsWith("predictions/");
 
@@ -76,8 +83,9 @@ function channelsOf(text: string | undefined): readonly number[] {
   return channels;
 }
 
-function scratchArchitecture(args: StartArguments, classes: number): ClassifierArchitecture {
-  const { network, width = 0.35, stem, head, size = SCRATCH_SIZE } = args;
+function scratchArchitecture(args: StartArguments, { classNames, edge }: TrainingImages): ClassifierArchitecture {
+  const { network, width = 0.35, stem, head, size = Math.max(edge ?? SCRATCH_SIZE, SCRATCH_SIZE) } = args;
+  const classes = classNames.length;
   const common = { inputSize: [size, size] as const, classes, ...(stem ? { stem } : {}) };
   if (network === "smallCnn") {
     if (args.width !== undefined) throw new UsageError("--width is for mobilenetV2; smallCnn has --channels");
@@ -96,8 +104,9 @@ function drawn(architecture: ClassifierArchitecture, seed: number, chosen: (name
   );
 }
 
-function fromScratch(args: StartArguments, classNames: readonly string[], seed: number): ClassifierDescription {
-  const architecture = scratchArchitecture(args, classNames.length);
+function fromScratch(args: StartArguments, images: TrainingImages, seed: number): ClassifierDescription {
+  const { classNames } = images;
+  const architecture = scratchArchitecture(args, images);
   const preprocessing = { ...KERAS_MOBILENET_V2_PREPROCESSING, resize: resizeOf(args) ?? "aspect" };
   return { architecture, preprocessing, classNames, tensors: drawn(architecture, seed, () => true) };
 }
@@ -113,7 +122,7 @@ export const isPretrained = ({ network }: StartArguments): boolean => network ==
  */
 export async function startingClassifier(
   args: StartArguments,
-  classNames: readonly string[],
+  images: TrainingImages,
   seed: number,
 ): Promise<ClassifierDescription> {
   const { model, network, size, preprocessing } = args;
@@ -123,11 +132,11 @@ export async function startingClassifier(
   const start = isPretrained(args)
     ? await pretrained(
         args,
-        classNames,
+        images.classNames,
         seed,
         await readClassifier({ weights, model, size, resize: resizeOf(args) ?? (weights ? "aspect" : undefined) }),
       )
-    : fromScratch(args, classNames, seed);
+    : fromScratch(args, images, seed);
   if (preprocessing === "model") return start;
   const resize = start.preprocessing?.resize ?? "tf";
   return { ...start, preprocessing: { ...NOTEBOOK_PREPROCESSING, resize } };

@@ -15,10 +15,10 @@ import type { Terminal } from "../terminal.ts";
 const titles: Readonly<Record<ShortcutKind, string>> = { corner: "corner mark", background: "background" };
 
 /**
- * The maps that judge best: fine enough to keep a background and the flower before it apart (the last activation of smallCnn
- * sees half the picture from each cell).
+ * The maps that judge best: layers before the last, whose cells are as fine or finer and see half as far, keep a background and
+ * the flower before it apart.
  */
-export const fineMaps = { method: "layercam", layers: ["stem_relu", "stage_1_relu"] } as const;
+export const fineMaps = { method: "layercam", layers: ["stage_1_relu", "stage_2_relu"] } as const;
 
 export interface ShortcutPair {
   readonly kind: ShortcutKind;
@@ -32,18 +32,20 @@ export interface ShortcutPair {
 /**
  * Two networks by the same code, seed and flowers: one learns from pictures where the shortcut tells the species, the other
  * from pictures where it looks the same and tells nothing.
+ * @param size edge of the drawings in pixels; 64 when undefined
  */
 export async function trainShortcutPair(
   device: Device,
   kind: ShortcutKind,
   settings: TrainingSettings,
+  size: number | undefined,
   terminal: Terminal,
 ): Promise<ShortcutPair> {
-  const material = drawPetals(settings.seed, terminal, { shortcut: { kind } });
-  const chance = drawPetals(settings.seed, terminal, { shortcut: { kind, tells: "chance" } });
+  const material = drawPetals(settings.seed, terminal, { size, shortcut: { kind } });
+  const chance = drawPetals(settings.seed, terminal, { size, shortcut: { kind, tells: "chance" } });
   const { classifier: cheat } = await trainSmallCnn(device, material, settings, terminal);
   const { classifier: honest } = await trainSmallCnn(device, chance, settings, terminal);
-  return { kind, cheat, honest, material, plain: drawPetals(settings.seed, terminal) };
+  return { kind, cheat, honest, material, plain: drawPetals(settings.seed, terminal, { size }) };
 }
 
 /** What one method's maps say of the two networks, on the first test images with the shortcut. */
@@ -74,6 +76,10 @@ export async function judgeShortcut(
     lossAndAccuracy(await predictAll(cheat, images), images.labels, classNames.length).accuracy;
   const finding = shortcutFinding({
     shortcut: titles[kind],
+    names: {
+      suspect: `the smallCnn that learned where the ${titles[kind]} tells the species`,
+      honest: `the smallCnn that learned where it tells nothing`,
+    },
     suspect: await masses(cheat),
     honest: await masses(honest),
     area: mean(masks.map((mask) => mask.reduce((sum, value) => sum + Number(value > 0), 0) / area)),

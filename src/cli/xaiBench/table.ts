@@ -39,5 +39,5 @@ export const randomLabelWords = ({
     ? `${method} follows the labels: rank correlation ${number(rankCorrelation, 2)} with the maps of a network that learned shuffled ones.`
     : `Do not believe ${method}: rank correlation ${number(rankCorrelation, 2)} with the maps of a network that learned shuffled labels; it shows the picture.`;
 
-export const pointingWords = ({ method, hits, inside, images }: PointingRow): string =>
-  `${method}: ${(100 * hits).toFixed(1)} % of ${images} peaks on the flower or at most 15/224 beside it, ${(100 * inside).toFixed(1)} % on it.`;
+export const pointingWords = ({ method, hits, narrow, inside, images }: PointingRow): string =>
+  `${method}: pointing game ${(100 * hits).toFixed(1)} % of ${images} peaks (Zhang et al. 2018: on the flower or at most 15 pixels of 224 beside it), ${(100 * narrow).toFixed(1)} % with 15 pixels of 500; strictly on the flower ${(100 * inside).toFixed(1)} %.`;

@@ -17,6 +17,8 @@ export interface LocationEvidence {
   readonly pointingHit: boolean | null;
   /** The same without any tolerance. */
   readonly peakInside: boolean | null;
+  /** From the peak to the mask, as a share of the longer side; 0 inside. */
+  readonly peakDistance: number | null;
   /** Share of the positive relevance inside the mask (Kohlbrenner et al. 2020), in [0, 1]; null without positive relevance. */
   readonly relevanceMass: number | null;
   /** Intersection over union of the mask and as many of the most relevant places as it covers; null without positive relevance. */
@@ -27,6 +29,8 @@ export interface LocationEvidence {
 
 /** Share of the longer side. */
 export const pointingTolerance = 15 / 224;
+/** What those 15 pixels are of the paper's own photographs, which have about 500. */
+export const narrowTolerance = 15 / 500;
 
 /**
  * A map against the mask of what it should show. The map is brought to the mask's size (half-pixel bilinear); its peak is the
@@ -40,12 +44,20 @@ export function locationEvidence(map: Heatmap, mask: Mask): LocationEvidence {
   const maskArea = covered / values.length;
   const relevanceMass = massInside(values, mask.values);
   if (relevanceMass === null)
-    return { pointingHit: null, peakInside: null, relevanceMass, intersectionOverUnion: null, maskArea };
+    return {
+      pointingHit: null,
+      peakInside: null,
+      peakDistance: null,
+      relevanceMass,
+      intersectionOverUnion: null,
+      maskArea,
+    };
   const peak = peakOf(map, mask);
-  const away = distanceTo(mask, peak);
+  const peakDistance = distanceTo(mask, peak) / Math.max(mask.height, mask.width);
   return {
-    pointingHit: away <= pointingTolerance * Math.max(mask.height, mask.width),
-    peakInside: away === 0,
+    pointingHit: peakDistance <= pointingTolerance,
+    peakInside: peakDistance === 0,
+    peakDistance,
     relevanceMass,
     intersectionOverUnion: intersectionOverUnion(topShare(values, maskArea), mask.values),
     maskArea,
@@ -109,6 +121,8 @@ export interface PointingGame {
   readonly images: number;
   /** Share of the maps whose peak is a hit, with the paper's tolerance; a map without a positive value is a miss. */
   readonly hits: number;
+  /** The same with 15 pixels of 500, as in the photographs of the paper. */
+  readonly narrow: number;
   /** The same without any tolerance. */
   readonly inside: number;
   readonly relevanceMass: number | null;
@@ -123,6 +137,7 @@ export function pointingGame(located: readonly LocationEvidence[]): PointingGame
   return {
     images: located.length,
     hits: share(({ pointingHit }) => pointingHit),
+    narrow: share(({ peakDistance }) => peakDistance !== null && peakDistance <= narrowTolerance),
     inside: share(({ peakInside }) => peakInside),
     relevanceMass: meanOfKnown(located.map(({ relevanceMass }) => relevanceMass)),
     intersectionOverUnion: meanOfKnown(located.map((each) => each.intersectionOverUnion)),

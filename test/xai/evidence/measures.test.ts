@@ -89,6 +89,10 @@ describe("location", () => {
     const from = (x: number) => ({ values: corner.values.map((_, at) => Number(at % 64 >= x)), height: 64, width: 64 });
     expect(locationEvidence(corner, from(4))).toMatchObject({ pointingHit: true, peakInside: false });
     expect(locationEvidence(corner, from(5))).toMatchObject({ pointingHit: false, peakInside: false });
+    expect(locationEvidence(corner, from(5)).peakDistance).toBeCloseTo(5 / 64, 12);
+    // 15 pixels of 500 are 1.92 of 64.
+    const narrow = [0, 1, 2, 4].map((x) => pointingGame([locationEvidence(corner, from(x))]).narrow);
+    expect(narrow).toEqual([1, 1, 0, 0]);
   });
 
   it("points at the centre of the largest cell, and of equal cells at the middle one", () => {
