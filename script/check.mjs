@@ -4,7 +4,6 @@ import { readFileSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { dependencyProblems } from "./dependencies.mjs";
-import { compact } from "./rawText.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -51,13 +50,9 @@ async function shaderProblems() {
   const adapter = await globalThis.nullGpu.requestAdapter();
   const device = await adapter.requestDevice({ requiredFeatures: [...adapter.features] });
   const problems = [];
-  // As they are and as browsers get them; both have the same lines.
-  for (const [path, code] of shaders.flatMap((path) => [
-    [path, read(path)],
-    [path, compact(read(path))],
-  ])) {
+  for (const path of shaders) {
     device.pushErrorScope("validation");
-    const { messages } = await device.createShaderModule({ code }).getCompilationInfo();
+    const { messages } = await device.createShaderModule({ code: read(path) }).getCompilationInfo();
     const failure = await device.popErrorScope();
     const errors = messages.filter((message) => message.type === "error");
     problems.push(...errors.map((error) => `${path}:${error.lineNum}:${error.linePos} ${error.message}`));

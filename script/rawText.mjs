@@ -2,17 +2,10 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 
-/**
- * Comments go, and spaces where WGSL needs none; lines stay, so that a fault still names its line. WGSL has no strings that a comment
- * could hide in. Spaces beside `<` and `>` stay, and one before `*` after a slash: without them there would be other tokens.
- */
-export const compact = (code) =>
-  code
-    .replace(/^[ \t]+|[ \t]*\/\/.*$/gm, "")
-    .replace(/(?<!\/) *([,*+:;{}()]) */g, "$1")
-    .replace(/(?<=[\w\])]) ([-/%&|^]|->|&&|\|\||[-+/!=]?=) (?=[\w(])/g, "$1");
+/** Comments go and lines stay, so that a fault still names its line. WGSL has no strings that a comment could hide in. */
+const withoutComments = (code) => code.replace(/^[ \t]+|[ \t]*\/\/.*$/gm, "");
 
-/** @param {{ comments?: boolean }} [options] `comments: false` shortens WGSL, for browsers. */
+/** @param {{ comments?: boolean }} [options] `comments: false` leaves those of WGSL out, for browsers. */
 export const rawText = ({ comments = true } = {}) => ({
   name: "raw-text",
   setup({ onResolve, onLoad }) {
@@ -22,7 +15,7 @@ export const rawText = ({ comments = true } = {}) => ({
     }));
     onLoad({ filter: /.*/, namespace: "raw-text" }, ({ path }) => {
       const text = readFileSync(path, "utf8");
-      const contents = !comments && path.endsWith(".wgsl") ? compact(text) : text;
+      const contents = !comments && path.endsWith(".wgsl") ? withoutComments(text) : text;
       return { contents, loader: "text", watchFiles: [path] };
     });
   },

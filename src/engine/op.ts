@@ -126,6 +126,7 @@ export interface OpDescription extends Omit<Op, "name" | "traits"> {
 }
 
 /** Defines an op. Its reference and its cases are separate exports, listed in `ops/registry.ts`, so that bundles can drop them. */
+/* @__NO_SIDE_EFFECTS__ */
 export const defineOp = (name: string, description: OpDescription): Op => ({ name, traits: {}, ...description });
 
 /** A tensor of the float64 reference interpreter. */
@@ -141,7 +142,10 @@ export type Reference = (
   context: { readonly attributes: Attributes; readonly outputs: readonly TensorType[] },
 ) => readonly Float64Array[];
 
-/** A case from which tests of forward, gradient and non-finite values are generated. */
+/**
+ * A case from which tests of forward, gradient and non-finite values are generated. Ops export functions that give theirs: what is not
+ * called, a bundler leaves out.
+ */
 export interface OpCase {
   readonly inputs: readonly {
     readonly shape: readonly number[];

@@ -20,6 +20,7 @@ function checkShapes(x: TensorType, operands: readonly (readonly [TensorType, st
 
 const isPicture = ({ shape }: { readonly shape: Shape }): boolean => shape.length === 4;
 
+/* @__NO_SIDE_EFFECTS__ */
 const kernelOf =
   (entryPoint: string, bindings: readonly Binding[]) =>
   ({ inputs: [x] }: KernelContext) => ({
@@ -61,7 +62,7 @@ export const eraseReference: Reference = ([x, boxes, colours]) => {
     }),
   ];
 };
-export const eraseCases: OpCase[] = [
+export const eraseCases = (): OpCase[] => [
   {
     inputs: [{ shape: [3, 6, 5, 3] }, { shape: [3, 4], positive: true, scale: 2 }, { shape: [3, 3] }],
     differentiate: [],
@@ -109,7 +110,7 @@ export const noiseReference: Reference = ([x, sigmas, addresses]) => {
     }),
   ];
 };
-export const noiseCases: OpCase[] = [
+export const noiseCases = (): OpCase[] => [
   {
     inputs: [
       { shape: [3, 7, 5, 3], scale: 60, offset: 128 },
