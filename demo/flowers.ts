@@ -2,6 +2,9 @@ import type { PetalsPart } from "../src/data/petals.ts";
 import type { RgbImage } from "../src/xai/overlay.ts";
 import type { FlowerAnswer, FlowerRequest } from "./flowerWorker.ts";
 
+/** The species that a visitor sees first: a daisy, which the page's network names rightly (a test holds it to that). */
+export const firstFlower = 4;
+
 let worker: Worker | null = null;
 const waiting: { resolve(picture: RgbImage): void; reject(error: Error): void }[] = [];
 

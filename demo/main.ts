@@ -1,7 +1,7 @@
 /** The page: loads the network, shows a view at a time, and says in plain words what does not work. */
 import { ImageClassifier } from "../src/embed/imageClassifier.ts";
 import { DeviceError } from "../src/engine/errors.ts";
-import { drawnFlower } from "./flowers.ts";
+import { drawnFlower, firstFlower } from "./flowers.ts";
 import { State } from "./state.ts";
 import { button, element, nextFrame } from "./ui/elements.ts";
 import { followLanguage, type TextKey, text } from "./ui/strings.ts";
@@ -32,9 +32,6 @@ const views: readonly (readonly [TextKey, (page: Page) => View])[] = [
   ["train", trainView],
   ["profile", profileView],
 ];
-
-/** A poppy: simple, and named rightly. */
-const FIRST_FLOWER = 1;
 
 const find = <T extends HTMLElement>(id: string): T => document.getElementById(id) as T;
 
@@ -123,7 +120,7 @@ async function start(): Promise<void> {
   });
   say(text("loading"));
   try {
-    const [network, picture] = await Promise.all([ImageClassifier.load("./model/"), drawnFlower(FIRST_FLOWER)]);
+    const [network, picture] = await Promise.all([ImageClassifier.load("./model/"), drawnFlower(firstFlower)]);
     const state = new State(network, picture);
     // For the console of whoever is curious, and for the page's tests.
     Object.defineProperty(globalThis, "network", { get: () => state.network });

@@ -119,7 +119,11 @@ class ProfileView {
       const { call } = (await this.#plan).steps(1).main[index];
       const code = specialise(call.shader.code, call.entryPoint, { ...call.overrides });
       const title = element("h2", { text: `${text("source")}: ${kernel}` });
-      this.#source.replaceChildren(title, element("pre", { text: code, attributes: { tabindex: "0" } }));
+      const shown = element("pre", { text: code, attributes: { tabindex: "0" } });
+      this.#source.replaceChildren(title, shown);
+      // It stands below the plan and its times: whoever clicked is taken to it.
+      title.scrollIntoView({ block: "start" });
+      shown.focus({ preventScroll: true });
     });
   }
 

@@ -137,6 +137,7 @@ function homePage(chapters: readonly Chapter[]): string {
   return [
     "# Tepal",
     "A tensor engine written from nothing on WebGPU, that trains, classifies and explains.",
+    "![Three drawn flowers, each with what the network looked at, by three methods](./images/explanations.png)",
     "- [From photograph to explained prediction](./guide/photograph.md)",
     "- [The practical, step by step, with its mistakes](./guide/practical.md)",
     "- [How the compiler turns a graph into a plan](./guide/compiler.md)",
@@ -148,7 +149,7 @@ function homePage(chapters: readonly Chapter[]): string {
     "This site is generated from what runs: formulas from the comments of the WGSL, plans by compiling, gains from measurements kept in the repository.",
   ]
     .join("\n")
-    .replace(/\n(?=A tensor|- \[From)/g, "\n\n");
+    .replace(/\n(?=A tensor|!\[|- \[From)/g, "\n\n");
 }
 
 /** What every edition must have, beside a page for each kernel. */

@@ -3,6 +3,7 @@ import {
   explainShader,
   gainText,
   type KernelExplanation,
+  singleRung,
   tileText,
   typicalUses,
   useText,
@@ -109,15 +110,16 @@ function useSections(uses: readonly Placement[]): string {
 
 /**
  * The page of one shader.
- * @throws FileError where the header has no formula, or claims a gain over another file that no measurement shows.
+ * @throws FileError where the header has no formula, layout or threads, or claims a gain over another file that no measurement shows.
  */
 function kernelPage(name: string, wgsl: string, reports: readonly KernelReport[], known: Uses): string {
   const explanation = explainShader({ name, code: wgsl }, known);
   const { formula, layout, threads, cost, gain, notes, overrides, uses } = explanation;
-  if (formula.length === 0)
-    throw new FileError(
-      `${name}.wgsl: the book expects a formula in the first comment, found none; state what is computed`,
-    );
+  for (const [what, lines] of Object.entries({ formula, layout, threads }))
+    if (lines.length === 0)
+      throw new FileError(
+        `${name}.wgsl: the book expects the ${what} in the first comment, found none; say it where the kernel begins`,
+      );
   if (gain.some((claim) => /^Against \w+\.wgsl/.test(claim)) && !reports.some((one) => laddersOf(one, name).length > 0))
     throw new FileError(
       `${name}.wgsl claims a gain that docs/figures does not show; run npm run bench -- kernels --json and keep its output there`,
@@ -134,7 +136,7 @@ function kernelPage(name: string, wgsl: string, reports: readonly KernelReport[]
       "Rungs and gain",
       [bullets(gain.map(prose)), ...reports.map((report) => ladderSection(report, explanation))]
         .filter(Boolean)
-        .join("\n\n"),
+        .join("\n\n") || singleRung,
     ),
     section("Notes", bullets(notes.map(prose))),
     section("Tiles and threads", useSections(uses)),

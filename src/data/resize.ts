@@ -7,7 +7,7 @@ export type ResizeMode = "tf" | "aspect";
 export const RESIZE_MODES: readonly ResizeMode[] = ["tf", "aspect"];
 
 /** ImageNet's evaluation scales to 256 and crops 224: the same ratio serves every size. */
-export const CROP_RATIO = 256 / 224;
+const CROP_RATIO = 256 / 224;
 
 /** Weights are integers of so many fractional bits, so that sums of bytes are exact and fit an int32, here as in the shader. */
 const WEIGHT_BITS = weightBits;
@@ -163,8 +163,8 @@ function roundHalfEven(value: number): number {
   return floor % 2 === 0 ? floor : floor + 1;
 }
 
-/** The rows and columns of an image that the centre crop of its scaled form is made of; see {@link resizeAspect}. */
-export function aspectTaps(image: ImageSize, target: ImageSize): { rows: FilterTaps; columns: FilterTaps } {
+/** The whole pixels that an image is scaled to, and the window of them that is kept; see {@link resizeAspect}. */
+export function aspectGeometry(image: ImageSize, target: ImageSize) {
   const scale = Math.max(
     roundHalfEven(target.height * CROP_RATIO) / image.height,
     roundHalfEven(target.width * CROP_RATIO) / image.width,
@@ -173,7 +173,12 @@ export function aspectTaps(image: ImageSize, target: ImageSize): { rows: FilterT
     height: Math.max(roundHalfEven(image.height * scale), target.height),
     width: Math.max(roundHalfEven(image.width * scale), target.width),
   };
-  const window = centreWindow(scaled, target);
+  return { scaled, window: centreWindow(scaled, target) };
+}
+
+/** The rows and columns of an image that the centre crop of its scaled form is made of; see {@link resizeAspect}. */
+export function aspectTaps(image: ImageSize, target: ImageSize): { rows: FilterTaps; columns: FilterTaps } {
+  const { scaled, window } = aspectGeometry(image, target);
   return {
     rows: triangleTaps(image.height, scaled.height, window.top, window.height),
     columns: triangleTaps(image.width, scaled.width, window.left, window.width),

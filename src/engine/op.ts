@@ -93,8 +93,6 @@ export interface Traits {
   readonly masks?: (context: Omit<KernelContext, "adapter" | "choice">) => MaskSupport | null;
   /** Input 1 where 0 < input 0 < the float whose bits are `below`, else 0: the gradient of a clipped activation from its output. */
   readonly mask?: { readonly below: number };
-  /** Runs as soon as its inputs are there, because it lets one of them go. */
-  readonly early?: boolean;
   /** Linear in input 0 with these weights, whose last axis is the one that a scale of `scales` runs along. */
   readonly linear?: {
     readonly weights: number;
@@ -128,6 +126,7 @@ export interface OpDescription extends Omit<Op, "name" | "traits"> {
 }
 
 /** Defines an op. Its reference and its cases are separate exports, listed in `ops/registry.ts`, so that bundles can drop them. */
+/* @__NO_SIDE_EFFECTS__ */
 export const defineOp = (name: string, description: OpDescription): Op => ({ name, traits: {}, ...description });
 
 /** A tensor of the float64 reference interpreter. */
@@ -143,7 +142,10 @@ export type Reference = (
   context: { readonly attributes: Attributes; readonly outputs: readonly TensorType[] },
 ) => readonly Float64Array[];
 
-/** A case from which tests of forward, gradient and non-finite values are generated. */
+/**
+ * A case from which tests of forward, gradient and non-finite values are generated. Ops export functions that give theirs: what is not
+ * called, a bundler leaves out.
+ */
 export interface OpCase {
   readonly inputs: readonly {
     readonly shape: readonly number[];

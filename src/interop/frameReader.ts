@@ -1,4 +1,4 @@
-import { CROP_RATIO, type ResizeMode } from "../data/resize.ts";
+import { aspectGeometry, type ResizeMode } from "../data/resize.ts";
 import type { Device } from "../engine/device.ts";
 import { compileModule } from "../engine/device.ts";
 import type { DeviceValue } from "../engine/plan/plan.ts";
@@ -21,31 +21,31 @@ interface Geometry {
   readonly window: FrameWindow;
 }
 
-/** `tf`: the whole frame, bilinear. `aspect`: antialiased, aspect kept, centre crop, as photographs are read from files. */
+/**
+ * `tf`: the whole frame, bilinear. `aspect`: antialiased, aspect kept, centre crop, as photographs are read from files; a frame of
+ * the network's own size is taken pixel for pixel, as such a file is.
+ */
 function geometryOf(
   frame: { readonly width: number; readonly height: number },
   [height, width]: readonly [number, number],
   resize: ResizeMode,
 ): Geometry {
-  if (resize === "tf")
+  if (resize === "tf" || (frame.width === width && frame.height === height))
     return {
       first: [0, 0],
       scale: [frame.width / width, frame.height / height],
       support: [1, 1],
       window: { left: 0, top: 0, width: 1, height: 1 },
     };
-  const enlargement = Math.max((width * CROP_RATIO) / frame.width, (height * CROP_RATIO) / frame.height);
-  const scaled = { width: frame.width * enlargement, height: frame.height * enlargement };
-  const scale = 1 / enlargement;
-  const support = Math.max(scale, 1);
-  const first = [(scaled.width - width) / 2, (scaled.height - height) / 2] as const;
+  const { scaled, window } = aspectGeometry(frame, { height, width });
+  const scale = [frame.width / scaled.width, frame.height / scaled.height] as const;
   return {
-    first,
-    scale: [scale, scale],
-    support: [support, support],
+    first: [window.left, window.top],
+    scale,
+    support: [Math.max(scale[0], 1), Math.max(scale[1], 1)],
     window: {
-      left: first[0] / scaled.width,
-      top: first[1] / scaled.height,
+      left: window.left / scaled.width,
+      top: window.top / scaled.height,
       width: width / scaled.width,
       height: height / scaled.height,
     },

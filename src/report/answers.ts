@@ -34,7 +34,8 @@ export interface AugmentationEffect {
 export interface ScratchSide {
   /** Right answers on the test images. */
   readonly correct: number;
-  readonly epochs: number;
+  /** Validation accuracy of each epoch; the test is that of the best. */
+  readonly curve: readonly number[];
   readonly parameters: number;
   readonly trainedParameters: number;
   /** Height and width of the images that it sees. */

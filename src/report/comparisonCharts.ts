@@ -7,9 +7,22 @@ import { seriesColour, seriesDash } from "./series.ts";
 
 const percentAxis = { label: null, ticks: 5, tickSize: 0, tickFormat: (value: number) => percent(value, 0) } as const;
 
-/** Validation accuracy by epoch: the mean over seeds, and the band from the lowest to the highest. */
-export function learningCurves({ policies }: ComparisonResult): Html {
-  const rows = policies.map(({ curves }) =>
+export interface CurveLabels {
+  /** What the chart shows, for those who do not see it. */
+  readonly ariaLabel: string;
+  /** Of the axis of epochs. */
+  readonly epoch: string;
+}
+
+/**
+ * Validation accuracy by epoch: the mean over seeds, and the band from the lowest to the highest.
+ * @param series for each line its curves, one a seed
+ */
+export function learningCurves(
+  series: readonly (readonly (readonly number[])[])[],
+  { ariaLabel, epoch }: CurveLabels,
+): Html {
+  const rows = series.map((curves) =>
     (curves[0] ?? []).map((_, index) => {
       const values = curves.map((curve) => curve[index]).filter((value) => value !== undefined);
       const mean = values.reduce((a, b) => a + b, 0) / values.length;
@@ -26,9 +39,9 @@ export function learningCurves({ policies }: ComparisonResult): Html {
     marginRight: 18,
     marginTop: 16,
     marginBottom: 38,
-    ariaLabel: "validation accuracy by epoch, one curve a policy",
+    ariaLabel,
     x: {
-      label: "epoch",
+      label: epoch,
       labelArrow: "none",
       domain: last > 1 ? [1, last] : [0, 2],
       ticks: Math.min(last, 10),
@@ -52,6 +65,13 @@ export function learningCurves({ policies }: ComparisonResult): Html {
     ],
   });
 }
+
+/** The learning curves of a comparison's policies. */
+export const policyCurves = ({ policies }: ComparisonResult): Html =>
+  learningCurves(
+    policies.map(({ curves }) => curves),
+    { ariaLabel: "validation accuracy by epoch, one curve a policy", epoch: "epoch" },
+  );
 
 /** Test accuracy of each policy: the mean with its interval, and each seed. */
 export function accuracyChart({ policies }: ComparisonResult): Html {

@@ -9,6 +9,7 @@ export const improvementKinds = [
   "pair",
   "corruption",
   "background",
+  "scratch",
   "calibration",
   "testImages",
 ] as const;
@@ -69,6 +70,17 @@ function stillRising({ history, bestEpoch }: Pick<ReportData, "history" | "bestE
   return (last.valAccuracy ?? 0) - (before.valAccuracy ?? 0);
 }
 
+/** What a network from scratch has over a head on frozen features, where the test images tell. */
+function fromScratch({ scratch }: Pick<ReportData, "scratch">): Improvement {
+  if (!scratch || scratch.difference.high >= 0) return { kind: "scratch", stake: 0, details: [] };
+  const { transfer, scratch: own, testCount, difference } = scratch;
+  return {
+    kind: "scratch",
+    stake: -difference.mean,
+    details: [own, transfer].map(({ correct }) => correct / testCount),
+  };
+}
+
 /** Proposals by what is at stake, the largest first; those that concern less than half a point are left out. */
 export function rankImprovements(report: ReportData): Improvement[] {
   const { answers, data, evaluation, calibration } = report;
@@ -88,13 +100,15 @@ export function rankImprovements(report: ReportData): Improvement[] {
       details: [side.trainAccuracy, side.valAccuracy],
     },
     { kind: "epochs", stake: stillRising(report), details: [report.bestEpoch ?? 0] },
-    { kind: "pair", stake: pair.count / total, details: [pair.first, pair.second, pair.count] },
+    // One answer is no pattern.
+    { kind: "pair", stake: pair.count > 1 ? pair.count / total : 0, details: [pair.first, pair.second, pair.count] },
     { kind: "corruption", stake: worst.loss, details: [worst.name, worst.clean, worst.clean - worst.loss] },
     {
       kind: "background",
       stake: masks && masks.rightAnswers > 0 ? masks.rightBeside / masks.rightAnswers : 0,
       details: [masks?.rightBeside ?? 0, masks?.rightAnswers ?? 0],
     },
+    fromScratch(report),
     { kind: "calibration", stake: calibration.ece, details: [calibration.ece] },
     { kind: "testImages", stake: undecided ? (high - low) / 2 : 0, details: [low, high] },
   ];

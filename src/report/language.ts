@@ -20,10 +20,17 @@ export type Say = {
   readonly language: Language;
 };
 
-export function speak(language: Language, map: MapName = "GradCAM"): Say {
+export interface Subject {
+  /** Default GradCAM. */
+  readonly map?: MapName;
+  /** What the images show; of objects, a text that names flowers has a twin under its key with `.objects`. Default flowers. */
+  readonly subject?: "flowers" | "objects";
+}
+
+export function speak(language: Language, { map = "GradCAM", subject = "flowers" }: Subject = {}): Say {
   const say = (key: TextKey, ...values: readonly (Html | string | number)[]): Html =>
     new Html(
-      texts[key][language]
+      texts[(subject === "objects" && textKey(`${key}.objects`)) || key][language]
         .replaceAll("{map}", map)
         .replace(/\{(\d)\}/g, (_, place: string) => html`${values[Number(place)]}`.text),
     );

@@ -45,7 +45,7 @@ const sectionsOf = (report: ReportData, encodePng: EncodePng, say: Say) =>
 export function renderReport(report: ReportData, encodePng: EncodePng): string {
   checkReportData(report);
   const language = report.language ?? "en";
-  const say = speak(language, report.map);
+  const say = speak(language, report);
   const all = sectionsOf(report, encodePng, say);
   const shown = (Object.keys(all) as (keyof typeof all)[]).filter((id) => all[id] !== null);
   const navigation = html`<nav aria-label="${say("contents.title")}"><ul>${shown.map((id) => html`<li><a href="#${id}">${say(`contents.${id}`)}</a></li>`)}</ul></nav>`;

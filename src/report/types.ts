@@ -20,6 +20,8 @@ export interface ReportData {
   readonly headline: Headline;
   /** The class activation map of the pictures; default GradCAM. */
   readonly map?: MapName;
+  /** What the images show; default flowers. */
+  readonly subject?: "flowers" | "objects";
   /** What a backbone that was trained before knew of the classes, where that is known. */
   readonly backbone?: BackboneKnowledge;
   readonly data: DataSummary;

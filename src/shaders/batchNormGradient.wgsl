@@ -7,6 +7,8 @@
 // The `…Vectors` entry points, for channels in multiples of four, give the same bits: an invocation has four channels, and in
 // inputGradientVectors it keeps their numbers and walks rows that lie a grid apart; the grid is exactly as wide as a row.
 // Bytes per element of x: gradientSums 8, inputGradient 12. FLOPs per element: gradientSums 4, inputGradient 5.
+// Gain: `…Vectors` against the scalar entry points: inputGradient 5.7 times faster on SwiftShader and on lavapipe; gradientSums 2.3
+// and 1.5 (docs/decisions/031).
 
 struct Params {
   rows: u32,

@@ -7,6 +7,8 @@
 // normaliseVectors it keeps their numbers and walks rows that lie a grid apart; the grid is exactly as wide as a row.
 // Epilogue of normalise: y = activation(y + bias[c]) + residual[r, c].
 // Bytes per element of x: deviations 4, normalise 8. FLOPs per element: deviations 3, normalise 3.
+// Gain: `…Vectors` against the scalar entry points: normalise 6.7 times faster on SwiftShader, 3.8 on lavapipe; deviations 2 and 1.7
+// (docs/decisions/031).
 
 struct Params {
   rows: u32,

@@ -2,6 +2,7 @@
 // The `…Vectors` entry points give the same bits: one invocation walks vectors of four that lie a grid apart.
 // The `…Broadcast` entry points walk both operands with strides over four merged axes (0 where an operand repeats).
 // Bytes: each operand read once, 4 written per element. FLOPs: 1 per element.
+// Gain: `addVectors` against `add`: 2.6 times faster on SwiftShader, 3.8 on lavapipe (docs/decisions/031).
 
 struct Params {
   count: u32, // elements, or vectors of four

@@ -6,6 +6,8 @@
 // computes such a block owns its word, so epilogues write masks as well; pack and apply are for values that have no such kernel.
 // One invocation packs one word, or applies four bits; neighbours take neighbouring vectors of columns.
 // Bytes: 4 read per element and 1/8 written; apply 4 1/8 read and 4 written. FLOPs: 1 per element.
+// Gain: the input gradient of MobileNetV2 keeps 7.2 MiB of activations an image instead of 23.9, in 110 dispatches instead of 142
+// (docs/decisions/036).
 
 struct Params {
   rows: u32,

@@ -4,6 +4,7 @@
 //   f32ToI32:   y[i] = x[i] without its fraction       clamped to [−2³¹, 2147483520]; NaN gives −2³¹
 // The `…Vectors` entry points give the same bits: one invocation walks vectors of four outputs that lie a grid apart.
 // Words are read and written as u32, so that one binding fits every type. Bytes: 5 per element from u8, else 8. FLOPs: 1 per element.
+// Gain: measured with the other vector kernels only, a training step of a small network 1.7 times as fast (docs/decisions/031).
 
 struct Params {
   count: u32, // elements, or vectors of four

@@ -5,6 +5,7 @@
 // One invocation computes one element. In the `…Vectors` entry points, for channels in multiples of four, it keeps the numbers of
 // four channels and walks rows that lie a grid apart, whose width is exactly that of a row: no division, and the same bits.
 // Bytes: 4 read and 4 written per element; the vectors stay in cache. FLOPs per element: 1, channelAffine 2.
+// Gain: channelAffineVectors against channelAffine: 5 times faster on SwiftShader, 3.5 on lavapipe (docs/decisions/031).
 
 struct Params {
   count: u32,

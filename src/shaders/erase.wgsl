@@ -1,5 +1,6 @@
 // Random erasing and noise of images of 0 to 255, NHWC. One invocation per pixel. Bytes: 8 per element.
-//   erase:   y = colours[n, c] inside the box of image n (top, left, height, width in pixels), else x
+//   erase:   y = colours[n, c] inside the box of image n (top, left, height, width in pixels), else x; with PICTURE = 1 the
+//            colours are another picture [n, y, x, c], which shows through the box
 //   noise:   y = clip(x + σ[n] · z),  z the standard normal number at address[n] = (seed, stream, sample, op), lane = the
 //            element's number in its image. z = Φ⁻¹((⌊bits / 2^9⌋ + 1/2) / 2^23) by Wichura's algorithm AS 241 (1988), which
 //            needs no trigonometry and so differs less between drivers than the pairs of Box and Muller.
@@ -19,6 +20,7 @@ struct Params {
 // Pixels of a workgroup; image, row and column come from the grid.
 override COLUMNS: u32 = 16;
 override ROWS: u32 = 4;
+override PICTURE: u32 = 0; // 1: colours of x's own shape
 
 @compute @workgroup_size(COLUMNS, ROWS)
 fn erase(@builtin(global_invocation_id) id: vec3u) {
@@ -28,7 +30,8 @@ fn erase(@builtin(global_invocation_id) id: vec3u) {
   let column = f32(id.x) - boxes[4u * id.z + 1u];
   let isInside = row >= 0.0 && column >= 0.0 && row < boxes[4u * id.z + 2u] && column < boxes[4u * id.z + 3u];
   for (var c = 0u; c < params.channels; c++) {
-    y[at + c] = select(x[at + c], colours[id.z * params.channels + c], isInside);
+    let colour = colours[select(id.z * params.channels, at, PICTURE == 1u) + c];
+    y[at + c] = select(x[at + c], colour, isInside);
   }
 }
 

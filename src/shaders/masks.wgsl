@@ -2,6 +2,7 @@
 //   relu:  dx[i] = dy[i] where 0 < y[i], else 0        relu6:  dx[i] = dy[i] where 0 < y[i] < 6, else 0
 // One invocation computes one element; in the `…Vectors` entry points it walks vectors of four that lie a grid apart.
 // Bytes: 8 read and 4 written per element. FLOPs: 1 per element.
+// Gain: `…Vectors` against the scalar entry point: 3 times faster on SwiftShader and on lavapipe (docs/decisions/031).
 
 struct Params {
   count: u32, // elements, or vectors of four

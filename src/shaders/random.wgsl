@@ -1,6 +1,8 @@
 // Philox-4x32-10 (Salmon, Moraes, Dror, Shaw, SC 2011); the same bits as src/engine/random.ts.
 // A number stands at (seed, stream, sample, op, lane):
 //   number = word (lane mod 4) of philox(key = (seed, stream), counter = (⌊lane / 4⌋, 0, op, sample))
+// Layout: no buffers; kernels repeat these functions.
+// One invocation draws blocks of four numbers, and needs nothing from any other.
 // The stream is usually the epoch; lanes reach 2^32 − 1 here, which no kernel exceeds.
 
 // The upper 32 bits of a 64-bit product, by halves of 16 bits: WGSL has no 64-bit integer.

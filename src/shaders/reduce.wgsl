@@ -6,6 +6,8 @@
 // once, and in expandVectors an invocation keeps four numbers and writes them to rows that lie a grid apart.
 // No atomics: the order of a sum depends on the shape alone. Bytes: x read once, y written once.
 // FLOPs: partialSum 1 per element of x, expand 1 per element of y.
+// Gain: `…Vectors` against the scalar entry points: partialSum 2.2 times faster on SwiftShader, 1.6 on lavapipe; expand 7 and 8
+// (docs/decisions/031).
 
 struct Params {
   outer: u32,

@@ -2,7 +2,7 @@
 //   copy:          y[i] = x[i], four numbers per invocation                      Bytes: 32 per invocation. No FLOPs.
 //   multiplyAdd:   four chains v = v · x[i] + x[i], each ROUNDS times; y[i] is their sum
 //                  FLOPs: 32 · ROUNDS per invocation (4 chains · 4 lanes · 2). Bytes: as copy.
-// The chains do not depend on each other, so that an arithmetic unit never waits for its own result.
+// One invocation works on one vector of four numbers. The chains do not depend on each other, so that an arithmetic unit never waits for its own result.
 
 struct Params {
   count: u32,

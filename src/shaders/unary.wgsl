@@ -1,6 +1,7 @@
 // y[i] = f(x[i]),  whatever the layout. Each function has two entry points with the same bits:
-//   f:          one invocation computes one element, the formula as it stands
-//   fVectors:   x and y as vectors of four; one invocation walks vectors that lie a grid apart
+//   f:          the formula as it stands
+//   fVectors:   x and y as vectors of four
+// One invocation computes one element; in fVectors it walks vectors that lie a grid apart.
 // Bytes: 4 read and 4 written per element. FLOPs per element: relu and square 1, relu6 and scale 2, exponential 8.
 // min, max, clamp and, on some drivers, exp of a NaN drop it: these entry points test the bits and let a NaN pass.
 // fVectors against f: 2.6 to 3.4 times faster on SwiftShader and on lavapipe (docs/decisions/031).

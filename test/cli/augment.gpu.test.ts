@@ -187,6 +187,22 @@ describe("tepal augment-verify", () => {
     expect(JSON.parse(wrong.stdout)).toMatchObject({ passed: 0, failed: 1 });
   });
 
+  it("takes the nearest pixel with halves away from zero, and a fill value, where the file says so", async () => {
+    // u = x − 1/2: the first column lies at −1/2, outside; every other is rounded up to itself.
+    const moved = images.map((value, index) => (index % 24 < 3 ? 9 : value));
+    const record = {
+      translations: [
+        [0.5, 0],
+        [0.5, 0],
+      ],
+      fill_value: 9,
+    };
+    const name = "translation/constant/nearest";
+    const file = parseSafetensors(serializeSafetensors({ images: stored(images), [name]: stored(moved) }));
+    const [result] = await verifyAugmentations(await testDevice(), file, { [name]: record });
+    expect(result).toMatchObject({ ok: true, worst: 0 });
+  });
+
   it("counts a NaN, an unknown tensor and missing parameters as failures", async () => {
     const device = await testDevice();
     const run = (tensors: Record<string, TensorToStore>, json: object) =>

@@ -5,7 +5,6 @@ import {
   compose,
   flipMatrix,
   invert,
-  type Matrix,
   rotationMatrix,
   shearMatrix,
   transform,
@@ -14,7 +13,7 @@ import {
   windowMatrix,
   zoomMatrix,
 } from "../../src/data/augment/affine.ts";
-import { boxOf, cutMixBox } from "../../src/data/augment/assemble.ts";
+import { assemble, boxOf, cutMixBox } from "../../src/data/augment/assemble.ts";
 import { Augmentation } from "../../src/data/augment/augmentation.ts";
 import { layerTypes } from "../../src/data/augment/layers.ts";
 import {
@@ -39,7 +38,6 @@ import { hasShared, shared } from "../shared.ts";
 const size = { height: 50, width: 80 };
 
 /** gl-matrix keeps its 3 × 3 matrices by columns. */
-const toGl = (m: Matrix): mat3 => [m[0], m[3], m[6], m[1], m[4], m[7], m[2], m[5], m[8]];
 const fromGl = (m: mat3): number[] => [m[0], m[3], m[6], m[1], m[4], m[7], m[2], m[5], m[8]];
 const close = (got: ArrayLike<number>, want: ArrayLike<number>, digits = 9): void => {
   expect(got.length).toBe(want.length);
@@ -55,13 +53,20 @@ describe("matrices", () => {
     translationMatrix(3.5, -2),
   ];
 
-  it("compose and invert as gl-matrix does", () => {
-    const product = chain.reduce(
-      (left, m) => mat3.multiply(new Array(9) as mat3, left, toGl(m)),
-      mat3.identity(new Array(9) as mat3),
-    );
-    close(compose(...chain), fromGl(product));
-    close(invert(compose(...chain)), fromGl(mat3.invert(new Array(9) as mat3, product)!));
+  it("compose from the left in float64, and invert", () => {
+    const whole = compose(...chain);
+    for (const [x, y] of [
+      [0, 0],
+      [79, 0],
+      [12.25, 49],
+    ]) {
+      const [u, v] = chain.reduceRight(([x, y], m) => transform(m, x, y) as [number, number], [x, y]);
+      close(transform(whole, x, y), [u, v], 12);
+      close(transform(invert(whole), u, v), [x, y], 11);
+    }
+    expect(compose()).toEqual([1, 0, 0, 0, 1, 0, 0, 0, 1]);
+    // No float32 on the way.
+    expect(compose([1 / 3, 0, 0, 0, 1, 0, 0, 0, 1], [1 / 3, 0, 0, 0, 1, 0, 0, 0, 1])[0]).toBe((1 / 3) * (1 / 3));
   });
 
   it("are gl-matrix's rotation, scaling and translation about the centre", () => {
@@ -79,6 +84,19 @@ describe("matrices", () => {
       about((m) => mat3.scale(new Array(9) as mat3, m, [0.6, 1.3])),
     );
     close(translationMatrix(4, -7.5), fromGl(mat3.fromTranslation(new Array(9) as mat3, [-4, 7.5])));
+  });
+
+  it("are one resampling while layers ask for one border rule, and keep the rule that a layer names", () => {
+    const fills = (...layers: object[]): string[] => {
+      const policy = parsePolicy({ name: "borders", layers });
+      const { stages } = assemble(policy, { ...size, mode: "documented", resample: "fused" });
+      return stages.flatMap(({ warp }) => (warp ? [warp.fill] : []));
+    };
+    const [flip, rotation, moved] = [{ type: "flip" }, { type: "rotation" }, { type: "translation", fill: "constant" }];
+    expect(fills(flip, rotation, { type: "zoom" })).toEqual(["reflect"]);
+    expect(fills(moved)).toEqual(["constant"]);
+    expect(fills(flip, moved, { type: "crop", height: 20, width: 20 })).toEqual(["constant"]);
+    expect(fills(rotation, flip, moved, { type: "shear", fill: "constant" })).toEqual(["reflect", "constant"]);
   });
 
   it("map corners where the formulas say", () => {

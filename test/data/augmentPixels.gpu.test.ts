@@ -174,6 +174,29 @@ describe("an augmented image", () => {
     expect(await augment(policy, 2, images, { mode: "keras3" })).not.toEqual(documented);
   });
 
+  it("erases in keras3 with noise of its own for every value, as half zeros and, where σ·z > 255, 255", async () => {
+    const count = 24;
+    const { images } = flowers(count);
+    const policy = new PolicyBuilder("noise").add("erasing", { scale: [0.25, 0.25], probability: 1 }).build();
+    const augmentation = new Augmentation(policy, { ...size, mode: "keras3" });
+    const erased = await augment(policy, count, images, { mode: "keras3" });
+    const values: number[] = [];
+    for (const [id, address] of addresses(count).entries()) {
+      const [{ rows, columns, top, left }] = augmentation.draw(address) as readonly Record<string, number>[];
+      const [y, x] = [top * (1 - rows) * size.height, left * (1 - columns) * size.width];
+      for (let at = 0; at < perImage; at++) {
+        const [row, column] = [Math.floor(at / 3 / size.width), Math.floor(at / 3) % size.width];
+        const isInside = row >= y && row < y + rows * size.height && column >= x && column < x + columns * size.width;
+        if (isInside) values.push(erased[id * perImage + at]);
+        else expect(erased[id * perImage + at]).toBe(images[id * perImage + at]);
+      }
+    }
+    const share = (is: (value: number) => boolean): number => values.filter(is).length / values.length;
+    expect(values.length).toBeGreaterThan(1000);
+    expect(Math.abs(share((value) => value === 0) - 0.5)).toBeLessThan(0.05);
+    expect(Math.abs(share((value) => value === 255) - 0.1587)).toBeLessThan(0.04);
+  });
+
   it("is sharper with one interpolation than with one for each layer", async () => {
     const { images } = flowers(4);
     const policy = new PolicyBuilder("geometry")

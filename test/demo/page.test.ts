@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { workloads } from "../../bench/workloads.ts";
+import { firstFlower } from "../../demo/flowers.ts";
 import { buildDemo } from "../../script/build-demo.mjs";
 import { petalSpecies, renderPetal } from "../../src/data/petals.ts";
 import { encodePng, loadImageClassifier } from "../../src/node.ts";
@@ -93,6 +94,7 @@ describe("the page", () => {
   it("classifies and explains, by each kind of method, with evidence", async () => {
     await page.waitForFunction(() => document.querySelector("#evidence dl"), null, { timeout: 60_000 });
     expect(await page.locator(".classes button").count()).toBe(10);
+    expect(await page.locator(".classes button").first().textContent()).toContain(petalSpecies[firstFlower]);
     await page.setInputFiles(".file input", join(folder, "flower-3.png"));
     for (const method of ["gradcam", "ig"]) {
       await page.selectOption("label.field:has-text('Method') select", method);

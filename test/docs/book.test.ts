@@ -24,6 +24,8 @@ describe("the book", () => {
       const page = book.pages.get(`kernels/${name}.md`) ?? "";
       expect(page, name).toMatch(/^# \w+\n\n```text\n.*\S/);
       expect(page, name).toMatch(/```wgsl\n[\s\S]*\bfn \w+/);
+      for (const title of ["Layout", "Threads", "Rungs and gain"])
+        expect(page, name).toMatch(new RegExp(`^## ${title}\\n\\n\\S`, "m"));
     }
   });
 

@@ -19,8 +19,8 @@ const variants: readonly { readonly adapter?: Partial<AdapterTraits>; readonly c
 it("gives the same bits whatever kernel and workgroup an adapter takes", async () => {
   const device = await testDevice();
   for (const [name, cases] of [
-    ["matmulHalf", matmulHalfCases],
-    ["matmulHalfTransposed", matmulHalfTransposedCases],
+    ["matmulHalf", matmulHalfCases()],
+    ["matmulHalfTransposed", matmulHalfTransposedCases()],
   ] as const)
     for (const opCase of cases) {
       const { op } = entryOf(name);

@@ -35,6 +35,28 @@ describe("the answers", () => {
     expect(textOf(page, "notebook")).toContain("lleva la exactitud de 82.0 % a 47.0 %");
   });
 
+  it.each(languages)("speak of no flower where the images show other things, in %s", (language) => {
+    const plain = reportData({ language });
+    const looking = { ...plain.answers.looking, masks: null };
+    const mistake = plain.answers.mistake && {
+      ...plain.answers.mistake,
+      predictedOnObject: null,
+      actualOnObject: null,
+    };
+    const answers = { ...plain.answers, looking, mistake };
+    const explanations = plain.explanations.map(({ gradcam: { pointingHit: _, ...gradcam }, ...each }) => ({
+      ...each,
+      gradcam,
+    }));
+    const title = "objects";
+    const page = renderReport({ ...plain, title, answers, explanations, subject: "objects" }, encodePng);
+    expect(checkReport(page)).toMatch(/^complete/);
+    const { name } = plain.data;
+    for (const id of ["answers", "guide"])
+      expect(textOf(page, id).replaceAll(name, "")).not.toMatch(/flower|flor(es)?\b/i);
+    expect(textOf(renderReport(plain, encodePng), "answer-4")).toMatch(/flower|flores/);
+  });
+
   it("name the map that was drawn, count GradCAM's peaks beside it, and say what the backbone knew", () => {
     const plain = reportData();
     const looking = { ...plain.answers.looking, coarse: { count: 50, hits: 6 } };

@@ -42,7 +42,8 @@ await plan.run({ x: pixels, ...augmentation.feeds([{ seed: 1, epoch: 0, id: 17 }
 
 What an image gets depends on its address \`seed:epoch:id\`, the policy and the mode, and on nothing else: not on the batch, its order
 or how often it was asked for. \`tepal augment IMAGE --policy advanced --replay 1:0:4\` makes the image of that address again. Each
-layer draws from a counter generator (Philox) of its own, so adding a layer changes no other one.
+layer draws from a counter generator (Philox) of its own, so adding a layer changes no other one. What training saw has the address of
+its seed, its epoch from 1 on, and the image's place in the data set from 0 on; \`--size\` is then the network's.
 
 Who is mixed with whom follows from the epoch's order: it is taken in pairs (\`epochOrder\`, \`batchPartners\`), which stay together in batches
 of any even size.
@@ -54,11 +55,11 @@ of any even size.
 | flip, both axes | two coins | one coin: nothing or both | two coins |
 | contrast | U(1 − f, 1 + f) | U(1, 1 + f) | U(1 − f, 1 + f) |
 | saturation | about the grey, clipped | of HSV | about the grey, clipped |
-| erasing | area and aspect | each side √U(scale); its probability is drawn too | area and aspect |
+| erasing | area and aspect | each side √U(scale); its probability is drawn too, and random is noise | area and aspect |
 | cutMix label | pixels of the box | area before rounding | pixels of the box |
 
-Neighbouring geometric layers are composed into one matrix and resampled once (\`--resample fused\`); \`--resample sequential\` resamples
-for each layer, with its own border rule, as Keras does, and loses detail each time.
+Neighbouring geometric layers of one border rule are composed into one matrix and resampled once (\`--resample fused\`); one with another
+\`fill\` begins a resampling of its own. \`--resample sequential\` resamples for each layer, as Keras does, and loses detail each time.
 
 ## Masks and heatmaps
 

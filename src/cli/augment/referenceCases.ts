@@ -9,7 +9,7 @@ import {
 import type { ImageSize } from "../../data/images.ts";
 import { FileError } from "../../engine/errors.ts";
 import type { Tensor } from "../../engine/graph.ts";
-import { affineWarp, type FillMode, fillModes } from "../../engine/ops/affine.ts";
+import { affineWarp, type FillMode, fillModes, type Interpolation, interpolations } from "../../engine/ops/affine.ts";
 import { photometric, photometricCodes } from "../../engine/ops/photometric.ts";
 import { resizeBilinear } from "../../engine/ops/resize.ts";
 import { constant } from "../../engine/ops/sources.ts";
@@ -65,14 +65,16 @@ const row = (matrix: Matrix): number[] => warpRow(matrix);
 const layerTolerance = 0.05;
 const resizeTolerance = 0.01;
 
-function geometricCase(kind: string, fill: FillMode, record: Recorded): RecordedCase {
+/** `rotation/reflect/nearest`: the last part is the interpolation, bilinear where it is missing; what is outside is `fill_value`. */
+function geometricCase(kind: string, fill: FillMode, interpolation: Interpolation, record: Recorded): RecordedCase {
   return {
     input: "images",
     tolerance: layerTolerance,
     build: (x) => {
       const [samples, height, width] = x.shape;
       const rows = matrices[kind](record, samples, { height, width });
-      return affineWarp(x, constant(rows.flat(), [samples, 8]), { fill });
+      const fillValue = record.fill_value === undefined ? 0 : flatten(record.fill_value)[0];
+      return affineWarp(x, constant(rows.flat(), [samples, 8]), { fill, interpolation, fillValue });
     },
   };
 }
@@ -99,7 +101,7 @@ function resizeCase(name: string): RecordedCase {
 }
 
 /**
- * How the tensor `name` is made again: rotation/FILL, zoom/FILL, translation/FILL, flip, brightness, contrast, resize/bilinear_HxW.
+ * How the tensor `name` is made again: rotation/FILL, zoom/FILL, translation/FILL (each perhaps with /nearest), flip, brightness, contrast, resize/bilinear_HxW.
  * @param parameters the file's JSON object, by tensor
  * @throws FileError for another name, or parameters that are missing or of another form
  */
@@ -110,11 +112,15 @@ export function recordedCase(name: string, parameters: Recorded): RecordedCase {
     throw new FileError(
       `expected the parameters of ${name} as an object in the JSON file, found ${JSON.stringify(record)}`,
     );
-  const [kind, fill = "reflect", ...rest] = name.split("/");
+  const [kind, fill = "reflect", interpolation = "bilinear", ...rest] = name.split("/");
   if (kind === "brightness" || kind === "contrast") return photometricCase(kind, record as Recorded);
-  if (!Object.hasOwn(matrices, kind) || !fillModes.includes(fill as FillMode) || rest.length > 0)
+  const isKnown =
+    Object.hasOwn(matrices, kind) &&
+    fillModes.includes(fill as FillMode) &&
+    interpolations.includes(interpolation as Interpolation);
+  if (!isKnown || rest.length > 0)
     throw new FileError(
-      `expected ${Object.keys(matrices).join(", ")} with a fill of ${fillModes.join(", ")}, brightness, contrast or resize, found ${name}`,
+      `expected ${Object.keys(matrices).join(", ")} with a fill of ${fillModes.join(", ")} and perhaps ${interpolations.join(" or ")}, brightness, contrast or resize, found ${name}`,
     );
-  return geometricCase(kind, fill as FillMode, record as Recorded);
+  return geometricCase(kind, fill as FillMode, interpolation as Interpolation, record as Recorded);
 }

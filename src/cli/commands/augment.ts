@@ -27,6 +27,7 @@ function choosePolicy(name: string | undefined, mix: "mixup" | "cutmix" | undefi
   return parsePolicy({
     name: [named?.name, mix].filter(Boolean).join("+"),
     fill: named?.fill,
+    fillValue: named?.fillValue,
     layers: [...layers, mixing],
   });
 }

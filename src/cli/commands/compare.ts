@@ -15,7 +15,6 @@ import {
   type Budget,
   type ComparedPolicy,
   finishedRun,
-  keptRecord,
   type Run,
   type RunMaterial,
   type RunPlace,
@@ -24,6 +23,7 @@ import {
 import { TestSet, testRecord, testRuns } from "../compare/testing.ts";
 import { dataOptions, openChoice, openPart } from "../dataset.ts";
 import { withDevice } from "../device.ts";
+import { keptRecord } from "../keptRecord.ts";
 import { integersFrom, namesFrom } from "../lists.ts";
 import { EMBEDDED, embeddedWeights, readClassifier } from "../model.ts";
 import { savedPolicy } from "../policy.ts";

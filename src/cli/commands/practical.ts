@@ -1,14 +1,9 @@
 import { mkdirSync, writeFileSync } from "node:fs";
-import { readFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { encodePng } from "../../data/png.node.ts";
 import type { Device } from "../../engine/device.ts";
 import { UsageError } from "../../engine/errors.ts";
 import type { ClassifierDescription } from "../../nn/classifier.ts";
-import { embeddedWeights } from "../../nn/formats/embedded.node.ts";
-import { saveModel } from "../../nn/formats/files.node.ts";
-import { sha256 } from "../../nn/formats/model.ts";
-import { historyCsv } from "../../nn/history.ts";
 import { evaluateLogits } from "../../nn/metrics.ts";
 import type { NotebookRow, ScratchComparison } from "../../report/answers.ts";
 import type { Language } from "../../report/language.ts";
@@ -18,17 +13,21 @@ import { type CommandContext, defineCommand } from "../command.ts";
 import { withDevice } from "../device.ts";
 import { EMBEDDED, readClassifier } from "../model.ts";
 import { namedPolicy, savedPolicy } from "../policy.ts";
+import { tellSecondsLeft, type Work } from "../practical/estimate.ts";
 import { chooseImages, explainTest, testPredictions } from "../practical/explaining.ts";
+import { KeptParts } from "../practical/kept.ts";
 import { measureLooking } from "../practical/looking.ts";
-import { drawPetals, loadPhotographs, type Material } from "../practical/material.ts";
+import { drawPetals, loadPhotographs, type Material, petalsSize } from "../practical/material.ts";
 import { notebookCosts } from "../practical/notebook.ts";
 import { briefPetals, defaultSize, defaults, extents, practicalOptions } from "../practical/options.ts";
-import { type Side, sides, type Tested, type TrainedPair, trainPair } from "../practical/pair.ts";
+import { sides, type Tested, type TrainedPair, trainPair } from "../practical/pair.ts";
 import { backboneKnowledge, type PracticalSettings, reportData } from "../practical/reporting.ts";
+import { Clock, hashOf, saveChosen } from "../practical/results.ts";
 import { compareWithScratch } from "../practical/scratch.ts";
 import { trainFrozenBackbone, trainSmallCnn } from "../practical/training.ts";
 import { heldImages } from "../robustness/held.ts";
-import { measureRobustness } from "../robustness/measure.ts";
+import { measureRobustness, type RobustnessOptions } from "../robustness/measure.ts";
+import { imagesHash } from "../train/folder.ts";
 
 export const command = defineCommand({
   name: "practical",
@@ -51,7 +50,7 @@ export const command = defineCommand({
       "also what the notebook's mistakes cost",
     ],
   ],
-  async run({ lr, explain, data, ...rest }, context) {
+  async run({ lr, explain, data, resume, ...rest }, context) {
     const args = { ...rest, data: data === "petals" ? undefined : data };
     if (args.split !== undefined && args.data === undefined) throw new UsageError("--split needs --data DIR");
     if (args.policy === "none")
@@ -63,6 +62,7 @@ export const command = defineCommand({
     const settings: PracticalSettings = {
       ...args,
       weights,
+      resumesParts: resume,
       scratch: args.scratch || args.full,
       size: args.size ?? (weights === undefined && args.data === undefined ? undefined : defaultSize),
       resize: args.resize as "tf" | "aspect",
@@ -99,13 +99,14 @@ class Practical {
     context.terminal.line(`adapter: ${adapter}`);
     const material = await this.#clock.time("material", () => this.#material());
     const backbone = await this.#backbone();
-    const pair = await this.#clock.time("training", () => this.#train(material, backbone));
+    const kept = await this.#kept(material);
+    const pair = await this.#clock.time("training", () => this.#train(material, backbone, kept));
     const model = pair.models[pair.effect.chosen];
-    const robustness = await this.#clock.time("robustness", () => this.#robustness(material, pair));
+    const robustness = await this.#clock.time("robustness", () => this.#robustness(material, pair, kept));
     const explained = await this.#clock.time("explanations", () => this.#explain(material, model));
     const scratch =
       settings.scratch && backbone
-        ? await this.#clock.time("scratch", () => this.#scratch(pair.models.baseline))
+        ? await this.#clock.time("scratch", () => this.#scratch(pair.models.baseline, kept))
         : undefined;
     const notebook =
       settings.compat === undefined
@@ -131,7 +132,8 @@ class Practical {
     });
     const report = resolve(settings.out, "report.html");
     writeFileSync(report, renderReport(data, encodePng));
-    await save(settings, material, model, pair.effect.chosen);
+    await saveChosen(settings, material, model, pair.effect.chosen);
+    await kept.remove();
     const counts = { train: material.train.count, validation: material.validation.count, test: evaluation.count };
     await this.#close(material, pair);
     const { accuracy, loss } = evaluation;
@@ -174,7 +176,20 @@ class Practical {
     return weights === undefined ? null : readClassifier({ weights, size, resize });
   }
 
-  #train(material: Material, backbone: ClassifierDescription | null): Promise<TrainedPair> {
+  /** What an interruption must not cost; all of it follows from these choices. */
+  async #kept({ train, validation, test }: Material): Promise<KeptParts> {
+    const { settings, adapter, context } = this;
+    const { weights, size, resize, seed, epochs, batch, learningRate, full, scratchSize } = settings;
+    const choices = {
+      ...{ size, resize, seed, epochs, batch, learningRate, full, scratchSize, adapter, tepal: context.version },
+      policy: savedPolicy(settings.policy),
+      weights: await hashOf(weights),
+      images: await imagesHash([train, validation, test]),
+    };
+    return KeptParts.open({ out: settings.out, resume: settings.resumesParts, choices }, context.terminal);
+  }
+
+  #train(material: Material, backbone: ClassifierDescription | null, kept: KeptParts): Promise<TrainedPair> {
     const { device, settings, context } = this;
     const { seeds, corruptions } = this.#extent;
     const { terminal } = context;
@@ -185,23 +200,51 @@ class Practical {
         policy: settings.policy,
         seeds: Array.from({ length: seeds }, (_, place) => settings.seed + place),
         corruptions,
-        train: (choice) =>
-          backbone
-            ? trainFrozenBackbone(device, backbone, material, choice, terminal)
-            : trainSmallCnn(device, material, choice, terminal),
+        train: async (choice) => {
+          const side = choice.policy ? "augmented" : "baseline";
+          const started = performance.now();
+          let isMade = false;
+          const trained = await kept.training(`${side}-${choice.seed}`, { device, material }, () => {
+            isMade = true;
+            return backbone
+              ? trainFrozenBackbone(device, backbone, material, choice, terminal)
+              : trainSmallCnn(device, material, choice, terminal);
+          });
+          if (isMade && side === "baseline" && choice.seed === settings.seed)
+            tellSecondsLeft(this.#work(material, backbone !== null), (performance.now() - started) / 1000, terminal);
+          return trained;
+        },
       },
       terminal,
     );
   }
 
-  async #robustness({ test, classNames }: Material, { models }: TrainedPair): Promise<RobustnessResult> {
+  #work({ train, validation, test }: Material, cached: boolean): Work {
+    const { seeds, corruptions, severities, corrupted, mapped, curved } = this.#extent;
+    const { epochs, count, scratch } = this.settings;
+    return {
+      ...{ train: train.count, validation: validation.count, test: test.count, seeds, epochs, cached },
+      corrupted: Math.min(corrupted, test.count) * (1 + corruptions.length * severities.length),
+      explained: count,
+      mapped: Math.min(mapped, test.count),
+      curved: Math.min(curved, test.count),
+      scratch: scratch && cached ? train.count * scratchSettings(epochs).epochs : 0,
+    };
+  }
+
+  async #robustness(
+    { test, classNames }: Material,
+    { models }: TrainedPair,
+    kept: KeptParts,
+  ): Promise<RobustnessResult> {
     const { corruptions, severities, corrupted } = this.#extent;
     const images = await heldImages(test, classNames, chooseImages(test.labels, classNames.length, corrupted));
     const named = sides.map((name) => ({ name, classifier: models[name].classifier }));
     const total = images.labels.length * (1 + corruptions.length * severities.length);
     const progress = this.context.terminal.progress("corrupting", total);
     const onProgress = (done: number, _: number, name: string) => progress.update(done, name);
-    const options = { corruptions, severities, seed: this.settings.seed, onProgress };
+    const keep: RobustnessOptions["keep"] = (name, measure) => kept.values(`corrupted-${name}`, measure);
+    const options = { corruptions, severities, seed: this.settings.seed, onProgress, keep };
     const result = await measureRobustness(this.device, named, images, options);
     progress.finish();
     return result;
@@ -218,12 +261,17 @@ class Practical {
   }
 
   /** The same images and parts again, at the size that suits a small network. */
-  async #scratch(baseline: Tested): Promise<ScratchComparison> {
-    const { epochs, batch, learningRate } = defaults.smallCnn;
-    const { scratchSize, seed } = this.settings;
-    const settings = { epochs: Math.max(epochs, this.settings.epochs), batch, learningRate, seed };
+  async #scratch(baseline: Tested, kept: KeptParts): Promise<ScratchComparison> {
+    const { device, context } = this;
+    const { scratchSize, seed, epochs } = this.settings;
+    const stem = scratchSize < petalsSize ? "cifar" : "imagenet";
+    const settings = { ...scratchSettings(epochs), stem, seed, policy: null } as const;
+    context.terminal.line(`smallCnn from scratch, seed ${seed}: for comparison`);
     const material = await this.#material(scratchSize);
-    const comparison = await compareWithScratch(this.device, material, baseline, settings, this.context.terminal);
+    const scratch = await kept.training("scratch", { device, material }, () =>
+      trainSmallCnn(device, material, settings, context.terminal),
+    );
+    const comparison = await compareWithScratch(material, baseline, scratch);
     await Promise.all([material.train, material.validation, material.test].map((part) => part.close()));
     return comparison;
   }
@@ -244,35 +292,8 @@ class Practical {
   }
 }
 
-const hashOf = async (path: string | undefined): Promise<string | null> =>
-  path === undefined ? null : sha256(new Uint8Array(await readFile(path === EMBEDDED ? embeddedWeights() : path)));
-
-async function save(
-  settings: PracticalSettings,
-  material: Material,
-  { classifier, outcome, recipe }: Tested,
-  chosen: Side,
-): Promise<void> {
-  const { train, validation, test } = material;
-  const policy = savedPolicy(chosen === "augmented" ? settings.policy : null);
-  const manifest = classifier.manifest({
-    seed: settings.seed,
-    splits: { train: train.names, validation: validation.names, test: test.names },
-    training: { ...recipe, policy, best: outcome.best },
-  });
-  await saveModel(join(settings.out, "model"), { manifest, tensors: await classifier.tensors() });
-  const { history, best } = outcome;
-  writeFileSync(join(settings.out, "history.json"), `${JSON.stringify({ history, best }, null, 2)}\n`);
-  writeFileSync(join(settings.out, "history.csv"), historyCsv(history));
-}
-
-/** Seconds by stage. */
-class Clock {
-  readonly seconds: Record<string, number> = {};
-  async time<T>(stage: string, work: () => Promise<T>): Promise<T> {
-    const started = performance.now();
-    const result = await work();
-    this.seconds[stage] = (performance.now() - started) / 1000;
-    return result;
-  }
-}
+/** The network from scratch starts from less: at least as many epochs as the head, at a rate of its own. */
+const scratchSettings = (epochs: number) => ({
+  ...defaults.smallCnn,
+  epochs: Math.max(epochs, defaults.smallCnn.epochs),
+});

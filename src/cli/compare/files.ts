@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { writeAtomically } from "../../nn/formats/atomicFile.node.ts";
 import type { ComparisonResult } from "../../report/comparison.ts";
-import { accuracyChart, learningCurves } from "../../report/comparisonCharts.ts";
+import { accuracyChart, policyCurves } from "../../report/comparisonCharts.ts";
 import { pageHeader, renderPage } from "../../report/page.ts";
 import { familyCurves } from "../../report/robustnessCharts.ts";
 import { comparisonSection } from "../../report/sections/comparison.ts";
@@ -24,7 +24,7 @@ export async function writeComparison(folder: string, result: ComparisonResult):
       figures: { id: "tepal-comparison", value: result },
     }),
     "accuracy.svg": standaloneSvg(accuracyChart(result)),
-    "learning-curves.svg": standaloneSvg(learningCurves(result)),
+    "learning-curves.svg": standaloneSvg(policyCurves(result)),
     ...(robustness ? { "family-curves.svg": standaloneSvg(familyCurves(robustness)) } : {}),
   };
   const paths: Record<string, string> = {};

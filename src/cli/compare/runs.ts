@@ -1,14 +1,14 @@
 /** The trainings of a comparison: each policy with each seed, all with one budget; a finished one is kept and not repeated. */
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Policy } from "../../data/augment/policy.ts";
 import type { Device } from "../../engine/device.ts";
-import { DataError, FileError } from "../../engine/errors.ts";
 import type { ClassifierDescription } from "../../nn/classifier.ts";
 import { writeAtomically } from "../../nn/formats/atomicFile.node.ts";
 import { saveModel } from "../../nn/formats/files.node.ts";
 import type { BestEpoch, EpochRecord } from "../../nn/history.ts";
 import type { BatchNormMode } from "../../nn/layers.ts";
+import { keptRecord } from "../keptRecord.ts";
 import { savedPolicy } from "../policy.ts";
 import {
   fineTuneBackbone,
@@ -55,27 +55,6 @@ export interface Run {
 
 /** The folder name of a policy: that of a file may hold anything. */
 const folderName = (name: string): string => name.replace(/[^A-Za-z0-9_-]+/g, "_");
-
-const readJson = async (path: string): Promise<Record<string, unknown> | null> => {
-  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return null;
-    throw error;
-  });
-  if (text === null) return null;
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new FileError(`${path}: expected JSON, found other text; remove it or choose another --out`, { cause });
-  }
-};
-
-/** The record of a file if it was made with these settings, null if there is none. Throws a DataError if they differ. */
-export async function keptRecord(path: string, settings: object): Promise<Record<string, unknown> | null> {
-  const kept = await readJson(path);
-  if (kept && JSON.stringify(kept.settings) !== JSON.stringify(settings))
-    throw new DataError(`${path}: expected a comparison with these settings, found others; choose another --out`);
-  return kept;
-}
 
 export interface RunPlace {
   readonly folder: string;

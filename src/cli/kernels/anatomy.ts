@@ -6,7 +6,7 @@ export interface Anatomy {
   readonly name: string;
   /** The lines that state what is computed, aligned as in the source. */
   readonly formula: readonly string[];
-  /** How tensors lie in memory and who reads which neighbour. */
+  /** How tensors lie in memory and who reads which neighbour; at its end the buffers that the shader declares. */
   readonly layout: readonly string[];
   /** What one invocation, lane or workgroup does. */
   readonly threads: readonly string[];
@@ -33,9 +33,9 @@ const isFormula = (line: string): boolean => isIndented(line) || isEpilogue(line
 
 /** The kinds of sentences, the first that fits counts. */
 const kinds: readonly (readonly [kind: "gain" | "cost" | "layout" | "threads", pattern: RegExp])[] = [
-  ["gain", /^Against |times faster/],
+  ["gain", /^(Against|Gain:) |times faster/],
   ["cost", /^(Bytes|FLOPs|Loads)\b/],
-  ["layout", /^Layout|row-major|Neighbour|\bNHWC\b|end are read|not written|Outside the image/],
+  ["layout", /^Layout|row-major|\bseen as\b|Neighbour|\bNHWC\b|end are read|not written|Outside the image/],
   ["threads", /invocation|\blanes?\b|[Ww]orkgroup|subgroup|\btile\b|band\b/],
 ];
 
@@ -53,6 +53,28 @@ const overridesOf = (code: string): Override[] =>
     ([, name, type, fallback, meaning]) => ({ name, type, fallback: fallback?.trim() ?? null, meaning: meaning ?? "" }),
   );
 
+/** `warp   …; one invocation per pixel` among the formulas says what an invocation does too. */
+const threadsOfFormula = (line: string, entryPoints: readonly string[]): string[] => {
+  const [, entryPoint, work] = /^\s+(\w+):?\s.*\b(one (?:invocation|workgroup) [^;]*)/i.exec(line) ?? [];
+  return work === undefined || !entryPoints.includes(entryPoint)
+    ? []
+    : [`${entryPoint}: ${work.replace(/\.?\s*$/, ".")}`];
+};
+
+/** The buffers in the order of their bindings, each once: a binding may be declared anew as vectors for another entry point. */
+function buffersOf(code: string): string[] {
+  const declared = code.matchAll(
+    /@binding\((\d+)\)\s+var(?:<([^>]*)>)?\s+(\w+)\s*:\s*([^;]+);[ \t]*(?:\/\/[ \t]*(.*))?/g,
+  );
+  const buffers = new Map<string, string>();
+  for (const [, binding, space = "", name, type, meaning] of declared) {
+    const access = space.includes("read_write") ? ", written" : space === "uniform" ? ", uniform" : "";
+    const text = `${name} ${type}${access}${meaning ? ` (${meaning})` : ""}`;
+    buffers.set(binding, [buffers.get(binding), text].filter(Boolean).join(" or "));
+  }
+  return buffers.size === 0 ? [] : [`Buffers: ${[...buffers.values()].join("; ")}.`];
+}
+
 export function anatomyOf({ name, code }: Shader): Anatomy {
   const header = headerOf(code);
   const sorted = {
@@ -63,12 +85,16 @@ export function anatomyOf({ name, code }: Shader): Anatomy {
     notes: [] as string[],
   };
   for (const sentence of sentencesOf(header))
-    sorted[kinds.find(([, pattern]) => pattern.test(sentence))?.[0] ?? "notes"].push(sentence);
+    sorted[kinds.find(([, pattern]) => pattern.test(sentence))?.[0] ?? "notes"].push(sentence.replace(/^Gain: /, ""));
+  const formula = header.filter(isFormula);
+  const entryPoints = entryPointsOf(code);
   return {
     name,
-    formula: header.filter(isFormula),
+    formula,
     ...sorted,
-    entryPoints: entryPointsOf(code),
+    layout: [...sorted.layout, ...buffersOf(code)],
+    threads: [...sorted.threads, ...formula.flatMap((line) => threadsOfFormula(line, entryPoints))],
+    entryPoints,
     overrides: overridesOf(code),
   };
 }

@@ -59,16 +59,26 @@ export const typicalUses = (uses: readonly Placement[]): Placement[] => [
     .values(),
 ];
 
-export function explanationText(explanation: KernelExplanation): string {
-  const { name, formula, layout, threads, cost, gain, notes, uses, gains } = explanation;
+/** Said where a kernel stands alone, so that a missing figure is not taken for a forgotten one. */
+export const singleRung =
+  "The only form of this kernel here: there is no slower one to compare it with, so none is claimed.";
+
+/** What the author measured against the rung below, and what `docs/figures` holds. */
+function gainLines({ gain, gains }: KernelExplanation): string[] {
   const measured = gains.flatMap((each) => each.gains.map((one) => `${gainText(one)} (${each.adapter})`));
+  const all = [...gain, ...measured];
+  return all.length > 0 ? all : [singleRung];
+}
+
+export function explanationText(explanation: KernelExplanation): string {
+  const { name, formula, layout, threads, cost, notes, uses } = explanation;
   const parts: readonly (readonly [title: string, lines: readonly string[]])[] = [
     ["Formula", formula],
     ["Layout", layout],
     ["Threads", threads],
     ["Tile", typicalUses(uses).map(useText)],
     ["Cost", cost],
-    ["Gain", [...gain, ...measured]],
+    ["Gain", gainLines(explanation)],
     ["Notes", notes],
   ];
   const shown = parts.filter(([, lines]) => lines.length > 0);

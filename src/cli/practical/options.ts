@@ -11,11 +11,11 @@ export const defaults = {
   smallCnn: { epochs: 6, batch: 16, learningRate: 1e-2 },
   head: { epochs: 10, batch: 32, learningRate: 1e-3 },
   /** On petals in minutes: every augmented epoch goes through the whole backbone. */
-  briefHead: { epochs: 4, batch: 32, learningRate: 1e-3 },
+  briefHead: { epochs: 4, batch: 16, learningRate: 1e-3 },
 };
 
 /** Flowers of each species that are drawn for a backbone in minutes. */
-export const briefPetals = { train: 60, validation: 25, test: 30 } as const;
+export const briefPetals = { train: 80, validation: 25, test: 30 } as const;
 
 /** Edge in pixels of a backbone's images, and of photographs for smallCnn. */
 export const defaultSize = 96;
@@ -72,7 +72,11 @@ export const practicalOptions = {
     min: 1,
     help: "passes over the training images, else 6 for smallCnn, 4 for a head on petals, 10 on photographs or with --full",
   },
-  batch: { type: "integer", min: 1, help: "images a step, else 16 for smallCnn, 32 for a head" },
+  batch: {
+    type: "integer",
+    min: 1,
+    help: "images a step, else 16 for smallCnn and a head on petals, 32 for a head on photographs or with --full",
+  },
   lr: { type: "number", min: 0, help: "learning rate of Adam, else 0.01 for smallCnn, 0.001 for a head" },
   explain: { type: "integer", min: 1, max: 100, help: "test images to explain, else 10, with --full 30" },
   steps: {
@@ -106,5 +110,9 @@ export const practicalOptions = {
     help: "edge of smallCnn's images there; 32 for CIFAR-10",
   },
   full: { type: "boolean", help: "three seeds, all corruptions at five severities, all test images" },
+  resume: {
+    type: "boolean",
+    help: "go on from the trainings and corruptions that an interrupted call with the same choices kept in --out",
+  },
   strict: { type: "boolean", help: "fail at a broken photograph instead of skipping it" },
 } as const satisfies Record<string, OptionSpec>;

@@ -40,6 +40,8 @@ export interface PracticalSettings {
   readonly compat?: string;
   readonly scratch: boolean;
   readonly scratchSize: number;
+  /** Whether parts of an earlier call are taken up; a training's own `resume` is another thing. */
+  readonly resumesParts: boolean;
 }
 
 export interface PracticalRun {
@@ -65,7 +67,8 @@ export async function reportData(run: PracticalRun): Promise<ReportData> {
   const { settings, material, model, evaluation, answers, robustness, scratch, notebook } = run;
   const { classNames, test } = material;
   const { outcome } = model;
-  const say = speak(settings.lang);
+  const subject = showsFlowers(settings.data) ? "flowers" : "objects";
+  const say = speak(settings.lang, { subject });
   const { weights } = settings;
   const network = weights === undefined ? "title.smallCnn" : weights === EMBEDDED ? "title.embedded" : "title.frozen";
   const drawn = settings.data === undefined;
@@ -74,6 +77,7 @@ export async function reportData(run: PracticalRun): Promise<ReportData> {
   return {
     title: say(drawn ? "title.petals" : "title.flowers").text,
     language: settings.lang,
+    subject,
     headline: {
       task: say("title.task", say(network), classNames.length, name).text,
       testAccuracy: evaluation.accuracy,
@@ -98,6 +102,9 @@ export async function reportData(run: PracticalRun): Promise<ReportData> {
     timings: run.timings,
   };
 }
+
+/** Drawn flowers, or images whose name says it. */
+const showsFlowers = (data: string | undefined): boolean => data === undefined || /flower|flores/i.test(data);
 
 async function dataSummary({ classNames, train, validation, test, broken }: Material, name: string) {
   const count = (labels: Int32Array): number[] => countByClass(labels, classNames.length);

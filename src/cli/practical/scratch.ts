@@ -1,17 +1,15 @@
 /** The other way to a classifier: a small network from scratch on the same images, beside the head on a frozen backbone. */
-import type { Device } from "../../engine/device.ts";
 import { correctAnswers } from "../../nn/errorAnalysis.ts";
 import { predictAll } from "../../nn/prediction.ts";
 import { mcNemar, pairedDifference } from "../../nn/significance.ts";
 import type { ScratchComparison, ScratchSide } from "../../report/answers.ts";
-import type { Terminal } from "../terminal.ts";
 import type { Material } from "./material.ts";
 import type { Tested } from "./pair.ts";
-import { type TrainedClassifier, type TrainingSettings, trainSmallCnn } from "./training.ts";
+import type { TrainedClassifier } from "./training.ts";
 
 const sideOf = ({ classifier, outcome }: TrainedClassifier, right: Uint8Array, trained: number): ScratchSide => ({
   correct: right.reduce((sum, value) => sum + value, 0),
-  epochs: outcome.history.length,
+  curve: outcome.history.map(({ valAccuracy }) => valAccuracy),
   parameters: [...classifier.weightShapes.values()].reduce((sum, shape) => sum + sizeOf(shape), 0),
   trainedParameters: trained,
   inputSize: classifier.inputSize,
@@ -20,19 +18,15 @@ const sideOf = ({ classifier, outcome }: TrainedClassifier, right: Uint8Array, t
 const sizeOf = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
 
 /**
- * Trains `smallCnn` without augmentation on the images that the head was trained on, and tests both on the same test images.
- * @param transferred the model whose head was trained without augmentation
+ * Tests a network from scratch and one whose head alone was trained, both without augmentation, on the same test images.
+ * @param transferred the model on a frozen backbone
+ * @param scratch disposed in the end
  */
 export async function compareWithScratch(
-  device: Device,
-  material: Material,
+  { train, test, classNames }: Material,
   transferred: Tested,
-  settings: Omit<TrainingSettings, "policy">,
-  terminal: Terminal,
+  scratch: TrainedClassifier,
 ): Promise<ScratchComparison> {
-  const { test, classNames } = material;
-  terminal.line(`smallCnn from scratch, seed ${settings.seed}: for comparison`);
-  const scratch = await trainSmallCnn(device, material, { ...settings, policy: null }, terminal);
   try {
     const logits = await predictAll(scratch.classifier, test);
     const right = correctAnswers(logits, test.labels, classNames.length);
@@ -40,7 +34,7 @@ export async function compareWithScratch(
     const own = sideOf(scratch, right, 0);
     return {
       testCount: test.count,
-      trainCount: material.train.count,
+      trainCount: train.count,
       transfer: sideOf(
         transferred,
         transferred.right,

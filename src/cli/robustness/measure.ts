@@ -22,16 +22,21 @@ export interface RobustnessOptions {
   /** Decides what is drawn for each image. */
   readonly seed: number;
   readonly onProgress?: (done: number, total: number, corruption: string) => void;
+  /** Gives what was kept under a name, or else what `measure` gives, and keeps that; by default nothing is kept. */
+  readonly keep?: (name: string, measure: () => Promise<Answers>) => Promise<Answers>;
 }
+
+/** Plain data: 1 for each image that a model answered rightly, else 0; by severity, model and image. */
+export type Answers = readonly (readonly (readonly number[])[])[];
 
 /** Images that are corrupted and classified together. */
 const batchSize = 32;
 
-type Answers = (pixels: Pixels, labels: Int32Array) => Promise<Uint8Array[]>;
+type Classify = (pixels: Pixels, labels: Int32Array) => Promise<Uint8Array[]>;
 
 /** Which images each model answers rightly. */
 const answersOf =
-  (models: readonly NamedClassifier[]): Answers =>
+  (models: readonly NamedClassifier[]): Classify =>
   async (pixels, labels) => {
     const answers: Uint8Array[] = [];
     for (const { classifier } of models) {
@@ -85,30 +90,40 @@ export async function measureErrors(
   device: Device,
   models: readonly NamedClassifier[],
   images: LabelledImages,
-  { corruptions, severities, seed, onProgress }: RobustnessOptions,
+  { corruptions, severities, seed, onProgress, keep = (_, measure) => measure() }: RobustnessOptions,
 ): Promise<CorruptionErrors[]> {
   checkModels(models, images);
-  const total = images.labels.length * (1 + corruptions.length * severities.length);
+  const count = images.labels.length;
+  const total = count * (1 + corruptions.length * severities.length);
   let done = 0;
-  const advance = (name: string) => (batch: number) => {
-    done += batch;
-    onProgress?.(done, total, name);
-  };
-  const clean = await measure(images, models, async (pixels) => pixels, advance("clean"));
-  const errors = models.map((_, model): CorruptionErrors => ({ clean: wrongOf(clean[model]), families: {} }));
   const size = { height: images.height, width: images.width };
-  for (const name of corruptions) {
-    const bySeverity: Uint8Array[][] = [];
-    for (const severity of severities) {
-      const corruption = new Corruption({ name, severity, ...size });
-      using corrupter = await Corrupter.create(device, corruption, { jpeg: jpegRoundTrip });
-      const corrupt = (pixels: Pixels, ids: readonly number[]): Promise<Pixels> =>
-        corrupter.run(
-          pixels,
-          ids.map((id) => ({ seed, id })),
-        );
-      bySeverity.push(await measure(images, models, corrupt, advance(`${name} ${severity}`)));
-    }
+  const answersTo = async (name: string, change: (pixels: Pixels, ids: readonly number[]) => Promise<Pixels>) => {
+    const advance = (batch: number): void => {
+      done += batch;
+      onProgress?.(done, total, name);
+    };
+    return (await measure(images, models, change, advance)).map((right) => [...right]);
+  };
+  const corrupted = async (name: string, severity: number) => {
+    const corruption = new Corruption({ name, severity, ...size });
+    using corrupter = await Corrupter.create(device, corruption, { jpeg: jpegRoundTrip });
+    return await answersTo(`${name} ${severity}`, (pixels, ids) =>
+      corrupter.run(
+        pixels,
+        ids.map((id) => ({ seed, id })),
+      ),
+    );
+  };
+  const [clean] = await keep("clean", async () => [await answersTo("clean", async (pixels) => pixels)]);
+  const errors = models.map((_, model): CorruptionErrors => ({ clean: wrongOf(clean[model]), families: {} }));
+  for (const [place, name] of corruptions.entries()) {
+    // What is kept made no progress.
+    done = count * (1 + place * severities.length);
+    const bySeverity = await keep(name, async () => {
+      const answers: number[][][] = [];
+      for (const severity of severities) answers.push(await corrupted(name, severity));
+      return answers;
+    });
     errors.forEach(({ families }, model) => {
       families[name] = bySeverity.map((answers) => wrongOf(answers[model]));
     });
@@ -131,7 +146,7 @@ export async function measureRobustness(
   );
 }
 
-const wrongOf = (right: Uint8Array): Uint8Array => right.map((value) => 1 - value);
+const wrongOf = (right: readonly number[]): Uint8Array => Uint8Array.from(right, (value) => 1 - value);
 
 /** The figures of models from their errors; an error may be a mean over trainings. The first is the baseline. */
 export function summariseRobustness(

@@ -1,3 +1,4 @@
+import { determinant, invert as inverse, multiply } from "gl-matrix/esm/mat3.js";
 import { DataError } from "../../engine/errors.ts";
 import type { ImageSize } from "../images.ts";
 
@@ -9,35 +10,19 @@ export type Matrix = readonly [number, number, number, number, number, number, n
 
 export const identity: Matrix = [1, 0, 0, 0, 1, 0, 0, 0, 1];
 
-/** The matrix product of all, from the left; the operation that an image meets first comes first. */
-export const compose = (...matrices: readonly Matrix[]): Matrix => matrices.reduce(multiply, identity);
+/**
+ * The matrix product of all, from the left; the operation that an image meets first comes first. gl-matrix keeps matrices by
+ * columns: what it takes for the transposes, in the other order, is the product by rows. Plain arrays keep it in float64.
+ */
+export const compose = (...matrices: readonly Matrix[]): Matrix =>
+  matrices.reduce((left, right) => multiply(new Array(9), right, left) as unknown as Matrix, identity);
 
-function multiply(a: Matrix, b: Matrix): Matrix {
-  const entry = (row: number, column: number): number =>
-    a[3 * row] * b[column] + a[3 * row + 1] * b[3 + column] + a[3 * row + 2] * b[6 + column];
-  return [0, 1, 2].flatMap((row) => [0, 1, 2].map((column) => entry(row, column))) as unknown as Matrix;
-}
-
-/** The inverse by the adjugate. Throws a DataError for a matrix that flattens the image, such as a zoom of 0. */
+/** The inverse. Throws a DataError for a matrix that flattens the image, such as a zoom of 0. */
 export function invert(m: Matrix): Matrix {
-  const cofactor = (i: number, j: number, k: number, l: number): number => m[i] * m[l] - m[j] * m[k];
-  const adjugate = [
-    cofactor(4, 5, 7, 8),
-    cofactor(2, 1, 8, 7),
-    cofactor(1, 2, 4, 5),
-    cofactor(5, 3, 8, 6),
-    cofactor(0, 2, 6, 8),
-    cofactor(2, 0, 5, 3),
-    cofactor(3, 4, 6, 7),
-    cofactor(1, 0, 7, 6),
-    cofactor(0, 1, 3, 4),
-  ];
-  const determinant = m[0] * adjugate[0] + m[1] * adjugate[3] + m[2] * adjugate[6];
-  if (!(Math.abs(determinant) > 1e-12 && Number.isFinite(determinant)))
-    throw new DataError(
-      `expected a matrix that can be inverted, found a determinant of ${determinant}; choose another zoom`,
-    );
-  return adjugate.map((value) => value / determinant) as unknown as Matrix;
+  const area = determinant(m);
+  if (!(Math.abs(area) > 1e-12 && Number.isFinite(area)))
+    throw new DataError(`expected a matrix that can be inverted, found a determinant of ${area}; choose another zoom`);
+  return inverse(new Array(9), m) as unknown as Matrix;
 }
 
 /** Where a position (x, y) is mapped to. */

@@ -22,6 +22,7 @@ import {
   cutMixStage,
   equaliseStage,
   eraseStage,
+  eraseWithNoiseStage,
   levelsStage,
   mixUpStage,
   noiseStage,
@@ -30,7 +31,7 @@ import {
   sharpenStage,
 } from "./stages.ts";
 
-/** `fused`: one resampling for neighbouring geometric layers. `sequential`: one for each layer, as Keras does. */
+/** `fused`: one resampling for neighbouring geometric layers of one border rule. `sequential`: one for each layer, as Keras does. */
 export const resamplings = ["fused", "sequential"] as const;
 export type Resampling = (typeof resamplings)[number];
 
@@ -87,10 +88,10 @@ function addGeometric(
 ): void {
   const from = list.size;
   const to = layer.sizeAfter?.(from, settings) ?? from;
-  list.addMatrix((drawn) => layer.matrix(drawn[index], from, settings), to);
-  if (resample === "fused") return;
-  const { fill } = settings as { fill?: FillMode | "policy" };
-  list.flushMatrices(fill === "policy" ? undefined : fill);
+  const { fill } = settings as { fill: FillMode | "policy" };
+  const own = fill === "policy" ? list.border.fill : fill;
+  list.addMatrix((drawn) => layer.matrix(drawn[index], from, settings), to, layer.staysInside ? undefined : own);
+  if (resample === "sequential") list.flushMatrices();
 }
 
 type OperationsOf = (drawn: Drawn) => readonly Operation[];
@@ -103,7 +104,7 @@ const drawnOperations =
 /** Operations drawn for each image: the graph has a place for every kind, and unused ones do nothing. */
 function addOperations(list: StageList, count: number, operations: OperationsOf): void {
   const { size } = list;
-  list.addMatrix((drawn) => operationsMatrix(operations(drawn), size), size);
+  list.addMatrix((drawn) => operationsMatrix(operations(drawn), size), size, list.border.fill);
   for (let place = 0; place < count; place++) {
     list.addStep({ row: (drawn) => operationStep(operations(drawn)[place]), kinds: operationSteps }, true);
     list.addStage(equaliseStage((drawn) => operationAmount(operations(drawn)[place], "equalise")));
@@ -122,7 +123,7 @@ function addChain(list: StageList, operations: OperationsOf): void {
     return first < 0 ? augMixDepth : first;
   };
   const places = Array.from({ length: augMixDepth }, (_, place) => place);
-  list.addMatrix((drawn) => operationsMatrix(operations(drawn), size), size);
+  list.addMatrix((drawn) => operationsMatrix(operations(drawn), size), size, list.border.fill);
   for (const place of places) {
     const row = (drawn: Drawn) => operationStep(place < split(drawn) ? operations(drawn)[place] : undefined);
     list.addStep({ row, kinds: augMixSteps }, false);
@@ -155,7 +156,7 @@ function drawnCutMix(size: ImageSize, index: number, mode: Mode): Stage {
   return cutMixStage((drawn) => cut(drawn).box, ownShare);
 }
 
-function erasingStage(size: ImageSize, index: number): Stage {
+function erasingStage(size: ImageSize, { index, settings, op, mode }: Place): Stage {
   const box = (drawn: Drawn): Box => {
     if ("rows" in drawn[index]) {
       const [rows, columns, top, left] = ["rows", "columns", "top", "left"].map((name) => numberOf(drawn, index, name));
@@ -164,6 +165,9 @@ function erasingStage(size: ImageSize, index: number): Stage {
     const [area, ratio, top, left] = ["area", "ratio", "top", "left"].map((name) => numberOf(drawn, index, name));
     return area === 0 ? [0, 0, 0, 0] : boxOf(size, area, ratio, top, left);
   };
+  // Keras 3 fills with noise where no colour is given.
+  if (mode === "keras3" && settings.fill === "random")
+    return eraseWithNoiseStage(box, (drawn) => numberOf(drawn, index, "noise"), op + pixelOp, size);
   return eraseStage(box, (drawn) => drawn[index].colour as readonly number[]);
 }
 
@@ -193,11 +197,8 @@ interface Place {
   readonly mode: Mode;
 }
 
-function compositeStage(
-  list: StageList,
-  kind: Exclude<CompositeLayer["kind"], "randAugment">,
-  { index, settings, op, mode }: Place,
-): Stage {
+function compositeStage(list: StageList, kind: Exclude<CompositeLayer["kind"], "randAugment">, place: Place): Stage {
+  const { index, settings, op, mode } = place;
   const value = (name: string) => (drawn: Drawn) => numberOf(drawn, index, name);
   switch (kind) {
     case "equalise":
@@ -209,7 +210,7 @@ function compositeStage(
     case "noise":
       return noiseStage(value("sigma"), op + pixelOp);
     case "erasing":
-      return erasingStage(list.size, index);
+      return erasingStage(list.size, place);
     case "augMix":
       return augMixStage(list, index);
     case "mixUp":

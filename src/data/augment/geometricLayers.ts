@@ -6,7 +6,7 @@ const fill = {
   kind: "choice",
   choices: ["policy", ...fillModes],
   default: "policy",
-  help: "the border rule when layers are resampled one by one; fused ones follow the policy",
+  help: "the border rule; policy means the policy's. Neighbours are resampled together while their rules agree",
 } as const;
 
 const side = (help: string) => ({ kind: "integer", default: 224, min: 1, max: 16384, help }) as const;
@@ -37,6 +37,7 @@ export const geometricLayers: Readonly<Record<string, GeometricLayer>> = {
         vertical: Number(vertical && (mode === "keras3" ? first : second)),
       };
     },
+    staysInside: true,
     matrix: ({ horizontal, vertical }, size) => flipMatrix(size, horizontal === 1, vertical === 1),
   }),
   rotation: geometric({
@@ -95,6 +96,7 @@ export const geometricLayers: Readonly<Record<string, GeometricLayer>> = {
       return translationMatrix(-at(left, size.width - window.width), -at(top, size.height - window.height));
     },
     sizeAfter: cropped,
+    staysInside: true,
   }),
   randomResizedCrop: geometric({
     number: 7,

@@ -34,6 +34,8 @@ export interface GeometricLayer<F extends Fields = Fields> extends Common<F> {
   readonly kind: "geometric";
   matrix(parameters: Parameters, size: ImageSize, settings: Settings<F>): Matrix;
   sizeAfter?(size: ImageSize, settings: Settings<F>): ImageSize;
+  /** True when every position that it asks for lies inside the image: then no border rule matters. */
+  readonly staysInside?: boolean;
 }
 
 /** Changes the colour of each pixel by a step of the photometric program: (code, amount). */

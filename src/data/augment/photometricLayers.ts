@@ -139,7 +139,7 @@ export const filterLayers: Readonly<Record<string, CompositeLayer>> = {
     number: 36,
     summary: "paints a rectangle over (Zhong et al. 2020)",
     formula:
-      "h = √(a·H·W / r), w = √(a·H·W·r), at most the image, a ~ U(scale), ln r ~ U(ln ratio), at a uniform place; keras3: h = H·√U(scale), w = W·√U(scale), whatever the ratio, and the probability itself ~ U(0, probability)",
+      "h = √(a·H·W / r), w = √(a·H·W·r), at most the image, a ~ U(scale), ln r ~ U(ln ratio), at a uniform place; keras3: h = H·√U(scale), w = W·√U(scale), whatever the ratio, the probability itself ~ U(0, probability), and a random fill is clip(255·z) for every value, z ~ N(0, 1)",
     fields: {
       scale: range(0.02, 0.25, 0, 1, "area, part of the image's"),
       ratio: range(0.4, 2.5, 0.05, 20, "width over height"),
@@ -147,7 +147,7 @@ export const filterLayers: Readonly<Record<string, CompositeLayer>> = {
         kind: "choice",
         choices: ["random", "black", "grey"],
         default: "random",
-        help: "colour; random is drawn for each image",
+        help: "colour; random is drawn for each image, in keras3 for each value",
       },
       probability: probability(0.5),
     },
@@ -160,6 +160,7 @@ export const filterLayers: Readonly<Record<string, CompositeLayer>> = {
       const colour = fill === "random" ? drawn : new Array(3).fill(fill === "grey" ? 127.5 : 0);
       if (mode !== "keras3") return { area: active ? area : 0, ratio: aspect, top, left, colour };
       const [rows, columns] = [area, random.uniform(...scale)].map((share) => (active ? Math.sqrt(share) : 0));
+      if (fill === "random") return { rows, columns, top, left, noise: active ? 255 : 0 };
       return { rows, columns, top, left, colour };
     },
   }),

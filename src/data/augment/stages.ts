@@ -124,6 +124,25 @@ export const eraseStage = (box: (drawn: Drawn) => Box, colour: (drawn: Drawn) =>
 
 const partnerInput: StageInput = { shape: [], dtype: "i32", row: (_, { partner }) => [partner ?? -1] };
 
+/** Each value in the box is clip(σ·z), z normal at its own address: the noise is drawn on black, then cut out. */
+export const eraseWithNoiseStage = (
+  box: (drawn: Drawn) => Box,
+  sigma: (drawn: Drawn) => number,
+  op: number,
+  { height, width }: ImageSize,
+): Stage => {
+  const noisy = noiseStage(sigma, op);
+  return {
+    inputs: [
+      { shape: [4], row: box },
+      { shape: [4], row: () => [0, 0, height, width] },
+      { shape: [3], row: () => [0, 0, 0] },
+      ...noisy.inputs,
+    ],
+    build: (x, [boxes, whole, black, ...rest]) => erase(x, boxes, noisy.build(erase(x, whole, black), rest)),
+  };
+};
+
 export const mixUpStage = (lambda: (drawn: Drawn) => number): Stage => ({
   inputs: [partnerInput, { shape: [], row: (drawn) => [lambda(drawn)] }],
   build: (x, [partner, lambdas]) => mixUp(x, partner, lambdas),
@@ -170,6 +189,8 @@ export function branchesStage(branches: readonly (readonly Stage[])[], weights: 
 export class StageList {
   readonly stages: Stage[] = [];
   #matrices: ((drawn: Drawn) => Matrix)[] = [];
+  /** The border rule of the matrices that have gathered; undefined while all of them stay inside the image. */
+  #fill: FillMode | undefined;
   #steps: Step[] = [];
   #aboutMean = false;
 
@@ -178,8 +199,11 @@ export class StageList {
     readonly border: { readonly fill: FillMode; readonly fillValue: number },
   ) {}
 
-  addMatrix(matrix: (drawn: Drawn) => Matrix, to: ImageSize): void {
+  /** Layers of one border rule are one resampling; `fill` is undefined for one that needs none. */
+  addMatrix(matrix: (drawn: Drawn) => Matrix, to: ImageSize, fill?: FillMode): void {
     this.#flushSteps();
+    if (fill !== undefined && this.#fill !== undefined && fill !== this.#fill) this.flushMatrices();
+    this.#fill ??= fill;
     this.#matrices.push(matrix);
     this.size = to;
   }
@@ -197,13 +221,15 @@ export class StageList {
     this.stages.push(stage);
   }
 
-  /** Resamples what has gathered; `fill` other than the policy's is for layers that are resampled alone. */
-  flushMatrices(fill: FillMode = this.border.fill): void {
+  /** Resamples what has gathered. */
+  flushMatrices(): void {
     if (this.#matrices.length === 0) return;
     const matrices = this.#matrices;
+    const fill = this.#fill ?? this.border.fill;
     const matrix = (drawn: Drawn): Matrix => compose(...matrices.map((each) => each(drawn)));
     this.stages.push(warpStage({ matrix, fill, fillValue: this.border.fillValue, to: this.size }));
     this.#matrices = [];
+    this.#fill = undefined;
   }
 
   #flushSteps(): void {

@@ -126,7 +126,8 @@ export const affineWarpOp = defineOp("affineWarp", {
 
 /** The taps of a position along one side with their weights. A pixel without weight is left out. */
 function tapsOf(position: number, nearest: boolean): [number, number][] {
-  if (nearest) return [[Math.floor(position + 0.5), 1]];
+  // Halves away from zero.
+  if (nearest) return [[position < 0 ? Math.ceil(position - 0.5) : Math.floor(position + 0.5), 1]];
   const lower = Math.floor(position);
   const fraction = position - lower;
   return fraction === 0
@@ -226,7 +227,7 @@ export const warpAverageReference: Reference = ([x, path], { attributes }) => {
   }
   return [result];
 };
-export const warpAverageCases: OpCase[] = [
+export const warpAverageCases = (): OpCase[] => [
   {
     inputs: [{ shape: [2, 5, 4, 3] }, { shape: [2, 3, 9], scale: 0.05, offset: 0.05 }],
     attributes: { fill: "reflect", fillValue: 0 },
@@ -259,27 +260,29 @@ export const displaceReference: Reference = ([x, displacement], { attributes }) 
   return [result];
 };
 /** Displacements across the border, and of nothing: positions that lie exactly on it. */
-export const displaceCases: OpCase[] = fillModes.flatMap((fill, index) =>
-  [2, 0].map((scale) => ({
-    inputs: [{ shape: [2, 5, 4 + index, 3] }, { shape: [2, 5, 4 + index, 2], scale }],
-    attributes: { fill, fillValue: 0.5 },
-    differentiate: [],
-  })),
-);
+export const displaceCases = (): OpCase[] =>
+  fillModes.flatMap((fill, index) =>
+    [2, 0].map((scale) => ({
+      inputs: [{ shape: [2, 5, 4 + index, 3] }, { shape: [2, 5, 4 + index, 2], scale }],
+      attributes: { fill, fillValue: 0.5 },
+      differentiate: [],
+    })),
+  );
 
 /** Matrices of small random numbers: projective, with positions on both sides of the border. */
-export const affineWarpCases: OpCase[] = fillModes.flatMap((fill, index) => [
-  {
-    inputs: [{ shape: [3, 5 + index, 4, 1 + index] }, { shape: [3, 8], scale: 0.05, offset: 0.05 }],
-    attributes: { height: 6, width: 9 - index, fill, interpolation: "bilinear", fillValue: 0.5 },
-    differentiate: [],
-  },
-  {
-    inputs: [{ shape: [2, 1, 7, 3] }, { shape: [2, 8], scale: 0.01, offset: 0.1 }],
-    attributes: { height: 5, width: 5, fill, interpolation: "bilinear", fillValue: -1 },
-    differentiate: [],
-  },
-]);
+export const affineWarpCases = (): OpCase[] =>
+  fillModes.flatMap((fill, index) => [
+    {
+      inputs: [{ shape: [3, 5 + index, 4, 1 + index] }, { shape: [3, 8], scale: 0.05, offset: 0.05 }],
+      attributes: { height: 6, width: 9 - index, fill, interpolation: "bilinear", fillValue: 0.5 },
+      differentiate: [],
+    },
+    {
+      inputs: [{ shape: [2, 1, 7, 3] }, { shape: [2, 8], scale: 0.01, offset: 0.1 }],
+      attributes: { height: 5, width: 5, fill, interpolation: "bilinear", fillValue: -1 },
+      differentiate: [],
+    },
+  ]);
 
 /**
  * Warps x [N, H, W, C] by matrix [N, 8] to [N, height, width, C]; the fill rules are those of TensorFlow.

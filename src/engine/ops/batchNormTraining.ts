@@ -88,7 +88,7 @@ export const variancePartialOp = defineOp("variancePartial", {
 export const variancePartialReference: Reference = ([x, center], { attributes: { splits } }) => [
   channelSums(x, splits, (at, c) => (x.data[at] - center.data[c]) ** 2 / rowsOf(x)),
 ];
-export const variancePartialCases: OpCase[] = [
+export const variancePartialCases = (): OpCase[] => [
   { inputs: [{ shape: [4, 5, 3, 7] }, { shape: [7] }], attributes: { splits: 6 } },
   { inputs: [{ shape: [33, 2] }, { shape: [2] }], attributes: { splits: 1 } },
   { inputs: [{ shape: [2, 17, 5, 12] }, { shape: [12] }], attributes: { splits: 6 } },
@@ -127,17 +127,18 @@ export const batchNormApplyReference: Reference = ([x, center, variance, gamma, 
     }),
   ];
 };
-export const batchNormApplyCases: OpCase[] = [
-  [4, 5, 3, 7],
-  [33, 2],
-  [2, 5, 7, 64],
-].map((shape) => {
-  const vector = { shape: [shape[shape.length - 1]] };
-  return {
-    inputs: [{ shape }, vector, { ...vector, positive: true, offset: 0.5 }, vector, vector],
-    attributes: { epsilon: 1e-3 },
-  };
-});
+export const batchNormApplyCases = (): OpCase[] =>
+  [
+    [4, 5, 3, 7],
+    [33, 2],
+    [2, 5, 7, 64],
+  ].map((shape) => {
+    const vector = { shape: [shape[shape.length - 1]] };
+    return {
+      inputs: [{ shape }, vector, { ...vector, positive: true, offset: 0.5 }, vector, vector],
+      attributes: { epsilon: 1e-3 },
+    };
+  });
 
 /** x, dy [..., C], mean, variance [C] → parts [splits, C] of Σ dy and of Σ dy · x̂. A gradient; not differentiated again. */
 export const batchNormGradientSumsOp = defineOp("batchNormGradientSums", {
@@ -168,17 +169,18 @@ export const batchNormGradientSumsReference: Reference = ([x, dy, center, varian
     channelSums(x, splits, (at, c) => dy.data[at] * normalised(at, c)),
   ];
 };
-export const batchNormGradientSumsCases: OpCase[] = [
-  { shape: [4, 5, 3, 7], splits: 6 },
-  { shape: [33, 2], splits: 1 },
-  { shape: [2, 17, 5, 12], splits: 6 },
-].map(({ shape, splits }) => {
-  const vector = { shape: [shape[shape.length - 1]] };
-  return {
-    inputs: [{ shape }, { shape }, vector, { ...vector, positive: true, offset: 0.5 }],
-    attributes: { splits, epsilon: 1e-3 },
-  };
-});
+export const batchNormGradientSumsCases = (): OpCase[] =>
+  [
+    { shape: [4, 5, 3, 7], splits: 6 },
+    { shape: [33, 2], splits: 1 },
+    { shape: [2, 17, 5, 12], splits: 6 },
+  ].map(({ shape, splits }) => {
+    const vector = { shape: [shape[shape.length - 1]] };
+    return {
+      inputs: [{ shape }, { shape }, vector, { ...vector, positive: true, offset: 0.5 }],
+      attributes: { splits, epsilon: 1e-3 },
+    };
+  });
 
 /**
  * x, dy [..., C], mean, variance, gamma, Σ dy, Σ dy·x̂ [C] → dx = γ/√(σ² + ε) · (dy − Σ dy/M − x̂ · Σ dy·x̂/M).
@@ -216,18 +218,19 @@ export const batchNormInputGradientReference: Reference = (
     }),
   ];
 };
-export const batchNormInputGradientCases: OpCase[] = [
-  [4, 5, 3, 7],
-  [33, 2],
-  [2, 5, 7, 64],
-].map((shape) => {
-  const vector = { shape: [shape[shape.length - 1]] };
-  const positive = { ...vector, positive: true, offset: 0.5 };
-  return {
-    inputs: [{ shape }, { shape }, vector, positive, vector, vector, vector],
-    attributes: { epsilon: 1e-3 },
-  };
-});
+export const batchNormInputGradientCases = (): OpCase[] =>
+  [
+    [4, 5, 3, 7],
+    [33, 2],
+    [2, 5, 7, 64],
+  ].map((shape) => {
+    const vector = { shape: [shape[shape.length - 1]] };
+    const positive = { ...vector, positive: true, offset: 0.5 };
+    return {
+      inputs: [{ shape }, { shape }, vector, positive, vector, vector, vector],
+      attributes: { epsilon: 1e-3 },
+    };
+  });
 
 /** x [..., C], gamma [C], beta [C] → y, and the batch's mean and biased variance [C]; all three can be differentiated, once. */
 export const batchNormTrainingOp = defineOp("batchNormTraining", {
@@ -284,18 +287,19 @@ export const batchNormTrainingReference: Reference = ([x, gamma, beta], context)
   return [...batchNormApplyReference([x, ...statistics, gamma, beta], context), center, variance];
 };
 
-export const batchNormTrainingCases: OpCase[] = [
-  { shape: [4, 5, 3, 7], offset: 0 },
-  { shape: [2, 17, 13, 3], offset: 0 },
-  { shape: [16, 33], offset: 0 },
-  { shape: [2, 13, 11, 8], offset: 0 },
-  { shape: [5, 4, 4, 1], offset: 3 },
-].map(({ shape, offset }) => {
-  const vector = { shape: [shape[shape.length - 1]] };
-  // The vectors' gradients are sums that may come out near zero, which a relative error of one channel cannot stand.
-  const differentiate = vector.shape[0] === 1 ? [0] : [0, 1, 2];
-  return { inputs: [{ shape, offset }, vector, vector], attributes: { epsilon: 1e-3 }, differentiate };
-});
+export const batchNormTrainingCases = (): OpCase[] =>
+  [
+    { shape: [4, 5, 3, 7], offset: 0 },
+    { shape: [2, 17, 13, 3], offset: 0 },
+    { shape: [16, 33], offset: 0 },
+    { shape: [2, 13, 11, 8], offset: 0 },
+    { shape: [5, 4, 4, 1], offset: 3 },
+  ].map(({ shape, offset }) => {
+    const vector = { shape: [shape[shape.length - 1]] };
+    // The vectors' gradients are sums that may come out near zero, which a relative error of one channel cannot stand.
+    const differentiate = vector.shape[0] === 1 ? [0] : [0, 1, 2];
+    return { inputs: [{ shape, offset }, vector, vector], attributes: { epsilon: 1e-3 }, differentiate };
+  });
 
 /**
  * Batch normalisation in training (Ioffe and Szegedy 2015) over all axes but the last: x [..., C], gamma and beta [C] →

@@ -28,6 +28,7 @@ const infer = ([a, b]: readonly TensorType[]): TensorType[] => {
   return [{ dtype: "f32", shape: broadcastShape(a.shape, b.shape) }];
 };
 
+/* @__NO_SIDE_EFFECTS__ */
 const kernelOf =
   (name: string) =>
   ({ inputs: [a, b], outputs: [y], adapter }: KernelContext): KernelCall => {
@@ -54,6 +55,7 @@ function sumTo(dy: Tensor, target: Tensor): Tensor {
   return sameShape(summed.shape, target.shape) ? summed : reshape(summed, target.shape);
 }
 
+/* @__NO_SIDE_EFFECTS__ */
 const elementwise =
   (f: (a: number, b: number) => number): Reference =>
   ([a, b]: readonly ReferenceTensor[], { outputs: [y] }) => {
@@ -74,35 +76,36 @@ const elementwise =
     return [result];
   };
 
-export const binaryCases: OpCase[] = [
+export const binaryCases = (): OpCase[] =>
   [
-    [2, 3],
-    [2, 3],
-  ],
-  [[257], [257]],
-  [
-    [3, 5, 7, 4],
-    [3, 5, 7, 4],
-  ],
-  [[4, 5, 3, 7], [7]],
-  [
-    [4, 5, 3, 7],
-    [4, 1, 1, 7],
-  ],
-  [
-    [3, 1, 5],
-    [2, 1],
-  ],
-  [[], [3, 2]],
-  [
-    [2, 1, 3, 1],
-    [1, 5, 1, 4],
-  ],
-  [
-    [2, 1, 3, 1, 5],
-    [1, 2, 3, 1, 5],
-  ],
-].map(([a, b]) => ({ inputs: [{ shape: a }, { shape: b }] }));
+    [
+      [2, 3],
+      [2, 3],
+    ],
+    [[257], [257]],
+    [
+      [3, 5, 7, 4],
+      [3, 5, 7, 4],
+    ],
+    [[4, 5, 3, 7], [7]],
+    [
+      [4, 5, 3, 7],
+      [4, 1, 1, 7],
+    ],
+    [
+      [3, 1, 5],
+      [2, 1],
+    ],
+    [[], [3, 2]],
+    [
+      [2, 1, 3, 1],
+      [1, 5, 1, 4],
+    ],
+    [
+      [2, 1, 3, 1, 5],
+      [1, 2, 3, 1, 5],
+    ],
+  ].map(([a, b]) => ({ inputs: [{ shape: a }, { shape: b }] }));
 
 const symmetric: Traits = { commutative: true };
 
@@ -150,9 +153,10 @@ export const divideOp = defineOp("divide", {
 });
 export const divideReference = elementwise((a, b) => a / b);
 /** Denominators at a distance from zero, where the central difference has no meaning. */
-export const divideCases: OpCase[] = binaryCases.map(({ inputs: [a, b] }) => ({
-  inputs: [a, { ...b, positive: true, offset: 0.5 }],
-}));
+export const divideCases = (): OpCase[] =>
+  binaryCases().map(({ inputs: [a, b] }) => ({
+    inputs: [a, { ...b, positive: true, offset: 0.5 }],
+  }));
 
 export const add = (a: Tensor, b: Tensor, label?: string): Tensor => apply(addOp, [a, b], {}, label);
 export const subtract = (a: Tensor, b: Tensor): Tensor => apply(subtractOp, [a, b]);

@@ -43,7 +43,7 @@ export const packMaskOp = defineOp("packMask", {
       bytes: 16 * rows * vectors + 4 * words,
     };
   },
-  traits: { early: true },
+  traits: {},
 });
 
 /** The words of {@link packMaskOp} with `maskRows` rows each, in float64. */
@@ -112,7 +112,7 @@ const shapes = [
 ];
 
 const belowSix = 0x40c00000;
-export const packMaskCases: OpCase[] = [
+export const packMaskCases = (): OpCase[] => [
   ...[belowSix, 0x7f800001].flatMap((below) =>
     shapes.map((shape) => ({ inputs: [{ shape, scale: 5, avoid: [0, 6] }], attributes: { below } })),
   ),
@@ -122,9 +122,10 @@ export const packMaskCases: OpCase[] = [
     attributes: { below: belowSix },
   })),
 ];
-export const applyMaskCases: OpCase[] = [7, 8].flatMap((maskRows) =>
-  shapes.map((shape) => ({
-    inputs: [{ shape }, { ...maskType({ dtype: "f32", shape }, maskRows), below: 2 ** 31 }],
-    attributes: { maskRows },
-  })),
-);
+export const applyMaskCases = (): OpCase[] =>
+  [7, 8].flatMap((maskRows) =>
+    shapes.map((shape) => ({
+      inputs: [{ shape }, { ...maskType({ dtype: "f32", shape }, maskRows), below: 2 ** 31 }],
+      attributes: { maskRows },
+    })),
+  );

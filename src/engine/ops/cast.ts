@@ -49,7 +49,7 @@ export const castReference: Reference = ([x], { attributes: { dtype } }) => {
   return [x.data.map(whole)];
 };
 
-export const castCases: OpCase[] = [
+export const castCases = (): OpCase[] => [
   ...[1, 2, 3, 4, 257, 1030].map((size) => ({
     inputs: [{ shape: [size], dtype: "u8" as const, below: 256 }],
     attributes: { dtype: "f32" },

@@ -25,6 +25,7 @@ const infer = ([x, ...vectors]: readonly TensorType[]): TensorType[] => {
   return [x];
 };
 
+/* @__NO_SIDE_EFFECTS__ */
 const kernelOf =
   (entryPoint: string, flops: number) =>
   ({ inputs, outputs: [y], adapter }: KernelContext) => {
@@ -50,6 +51,7 @@ const sumToChannels = (x: Tensor): Tensor =>
     x.shape.slice(0, -1).map((_, axis) => axis),
   );
 
+/* @__NO_SIDE_EFFECTS__ */
 const channelReference =
   (f: (x: number, a: number, b: number) => number): Reference =>
   ([x, a, b]) => {
@@ -102,12 +104,14 @@ export const channelAffineOp = defineOp("channelAffine", {
 });
 export const channelAffineReference = channelReference((x, factor, shift) => x * factor + shift);
 
-export const channelVectorCases: OpCase[] = shapes.map((shape) => ({
-  inputs: [{ shape }, { shape: [shape[shape.length - 1]] }],
-}));
-export const channelAffineCases: OpCase[] = shapes.map((shape) => ({
-  inputs: [{ shape }, { shape: [shape[shape.length - 1]] }, { shape: [shape[shape.length - 1]] }],
-}));
+export const channelVectorCases = (): OpCase[] =>
+  shapes.map((shape) => ({
+    inputs: [{ shape }, { shape: [shape[shape.length - 1]] }],
+  }));
+export const channelAffineCases = (): OpCase[] =>
+  shapes.map((shape) => ({
+    inputs: [{ shape }, { shape: [shape[shape.length - 1]] }, { shape: [shape[shape.length - 1]] }],
+  }));
 
 /** The shape of a vector of per-channel numbers, repeated for every input. */
 const vectors = (inputs: readonly TensorType[]): TensorType[] => {
@@ -143,16 +147,17 @@ export const batchNormCoefficientsReference: Reference = ([gamma, beta, mean, va
   return [factors, beta.data.map((value, index) => value - mean.data[index] * factors[index])];
 };
 
-export const batchNormCoefficientsCases: OpCase[] = [1, 7, 33, 257].map((channels) => ({
-  inputs: [
-    { shape: [channels] },
-    { shape: [channels] },
-    { shape: [channels] },
-    { shape: [channels], positive: true, offset: 0.5 },
-  ],
-  attributes: { epsilon: 1e-3 },
-  differentiate: [0, 1],
-}));
+export const batchNormCoefficientsCases = (): OpCase[] =>
+  [1, 7, 33, 257].map((channels) => ({
+    inputs: [
+      { shape: [channels] },
+      { shape: [channels] },
+      { shape: [channels] },
+      { shape: [channels], positive: true, offset: 0.5 },
+    ],
+    attributes: { epsilon: 1e-3 },
+    differentiate: [0, 1],
+  }));
 
 /** x [..., C] + bias [C]. */
 export const biasAdd = (x: Tensor, bias: Tensor, label?: string): Tensor => apply(biasAddOp, [x, bias], {}, label);

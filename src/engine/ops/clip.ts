@@ -32,11 +32,12 @@ export const clipFactorReference: Reference = ([x], { attributes: { limit } }) =
   x.data.map((total) => Math.fround(limit) / Math.max(Math.sqrt(Math.max(total, 0)), Math.fround(limit))),
 ];
 
-export const clipFactorCases: OpCase[] = [
-  { offset: 9, limit: 0.7 },
-  { offset: 0.25, limit: 0.7 },
-  { offset: 0, limit: 2 },
-].map(({ offset, limit }) => ({ inputs: [{ shape: [], scale: 0, offset }], attributes: { limit } }));
+export const clipFactorCases = (): OpCase[] =>
+  [
+    { offset: 9, limit: 0.7 },
+    { offset: 0.25, limit: 0.7 },
+    { offset: 0, limit: 2 },
+  ].map(({ offset, limit }) => ({ inputs: [{ shape: [], scale: 0, offset }], attributes: { limit } }));
 
 /** Gradients multiplied by one factor so that the norm of all of them together is at most `limit`; the graph's own sums, fixed order. */
 export function clipByGlobalNorm(gradients: readonly Tensor[], limit: number): Tensor[] {

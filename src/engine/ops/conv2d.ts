@@ -242,11 +242,11 @@ const shapes: readonly ConvCase[] = [
     [0, 1, 0, 1],
   ],
 ];
-const cases = convCases(shapes);
-export const conv2dCases = cases.forward;
-export const conv2dInputGradientCases = cases.inputGradient;
-export const conv2dWeightPartialCases = cases.weightPartial;
-export const conv2dWeightGradientCases = cases.weightGradient;
+const cases = () => convCases(shapes);
+export const conv2dCases = () => cases().forward;
+export const conv2dInputGradientCases = () => cases().inputGradient;
+export const conv2dWeightPartialCases = () => cases().weightPartial;
+export const conv2dWeightGradientCases = () => cases().weightGradient;
 
 /**
  * Convolution (cross-correlation, as in every framework): x [N, H, W, Cin], w [kh, kw, Cin, Cout] → [N, H', W', Cout] with

@@ -302,11 +302,11 @@ const shapes: readonly ConvCase[] = [
     [1, 1, 1, 1],
   ],
 ];
-const cases = convCases(shapes);
-export const depthwiseConv2dCases = cases.forward;
-export const depthwiseInputGradientCases = cases.inputGradient;
-export const depthwiseWeightPartialCases = cases.weightPartial;
-export const depthwiseWeightGradientCases = cases.weightGradient;
+const cases = () => convCases(shapes);
+export const depthwiseConv2dCases = () => cases().forward;
+export const depthwiseInputGradientCases = () => cases().inputGradient;
+export const depthwiseWeightPartialCases = () => cases().weightPartial;
+export const depthwiseWeightGradientCases = () => cases().weightGradient;
 
 /**
  * Depthwise convolution with one kernel per channel: x [N, H, W, C], w [kh, kw, C] → [N, H', W', C], sizes and padding as in

@@ -51,17 +51,18 @@ export const dropoutReference: Reference = ([x, address], { attributes: { rate }
   ];
 };
 
-export const dropoutCases: OpCase[] = [
-  { shape: [5, 7], rate: 0.5 },
-  { shape: [3, 257], rate: 0.2 },
-  { shape: [2, 3, 5, 4], rate: 0.9 },
-  { shape: [9], rate: 0 },
-  { shape: [0, 6], rate: 0.3 },
-].map(({ shape, rate }) => ({
-  inputs: [{ shape }, { shape: [shape[0], 4], dtype: "i32", below: 2 ** 31 }],
-  attributes: { rate },
-  differentiate: [0],
-}));
+export const dropoutCases = (): OpCase[] =>
+  [
+    { shape: [5, 7], rate: 0.5 },
+    { shape: [3, 257], rate: 0.2 },
+    { shape: [2, 3, 5, 4], rate: 0.9 },
+    { shape: [9], rate: 0 },
+    { shape: [0, 6], rate: 0.3 },
+  ].map(({ shape, rate }) => ({
+    inputs: [{ shape }, { shape: [shape[0], 4], dtype: "i32", below: 2 ** 31 }],
+    attributes: { rate },
+    differentiate: [0],
+  }));
 
 /**
  * Dropout (Srivastava et al. 2014): each element of x [N, …] is zero with probability `rate`, else divided by 1 − rate. What is

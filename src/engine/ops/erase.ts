@@ -4,7 +4,7 @@ import { apply, type Tensor } from "../graph.ts";
 import { bindInput, bindOutput } from "../kernel.ts";
 import { type Binding, defineOp, type KernelContext, type OpCase, type Reference, type Shader } from "../op.ts";
 import { randomBitsAt } from "../random.ts";
-import { formatType, sizeOf, type TensorType } from "../types.ts";
+import { formatType, type Shape, sizeOf, type TensorType } from "../types.ts";
 import { pixelGrid } from "./affine.ts";
 
 const shader: Shader = { name: "erase", code };
@@ -18,6 +18,9 @@ function checkShapes(x: TensorType, operands: readonly (readonly [TensorType, st
   return [x];
 }
 
+const isPicture = ({ shape }: { readonly shape: Shape }): boolean => shape.length === 4;
+
+/* @__NO_SIDE_EFFECTS__ */
 const kernelOf =
   (entryPoint: string, bindings: readonly Binding[]) =>
   ({ inputs: [x] }: KernelContext) => ({
@@ -30,15 +33,21 @@ const kernelOf =
     bytes: 8 * sizeOf(x.shape),
   });
 
-/** x [N, H, W, C], boxes [N, 4] (top, left, height, width in pixels), colours [N, C]: the box of each image in its colour. */
+/**
+ * x [N, H, W, C], boxes [N, 4] (top, left, height, width in pixels), colours [N, C]: the box of each image in its colour. With
+ * colours of x's own shape they are another picture, which shows through the box.
+ */
 export const eraseOp = defineOp("erase", {
   arity: 3,
   infer: ([x, boxes, colours]) =>
     checkShapes(x, [
       [boxes, `f32 ${[x.shape[0], 4]}`, "a box f32 [N, 4]"],
-      [colours, `f32 ${[x.shape[0], x.shape[3]]}`, "a colour f32 [N, C]"],
+      [colours, `f32 ${isPicture(colours) ? x.shape : [x.shape[0], x.shape[3]]}`, "a colour f32 [N, C]"],
     ]),
-  kernel: kernelOf("erase", [bindInput(0), bindInput(1), bindInput(2), null, bindOutput(0)]),
+  kernel: (context) => ({
+    ...kernelOf("erase", [bindInput(0), bindInput(1), bindInput(2), null, bindOutput(0)])(context),
+    overrides: { PICTURE: Number(isPicture(context.inputs[2])) },
+  }),
 });
 export const eraseReference: Reference = ([x, boxes, colours]) => {
   const [, height, width, channels] = x.shape;
@@ -49,16 +58,20 @@ export const eraseReference: Reference = ([x, boxes, colours]) => {
       const row = (Math.floor(pixel / width) % height) - boxes.data[4 * image];
       const column = (pixel % width) - boxes.data[4 * image + 1];
       const isInside = row >= 0 && column >= 0 && row < boxes.data[4 * image + 2] && column < boxes.data[4 * image + 3];
-      return isInside ? colours.data[image * channels + (at % channels)] : value;
+      return isInside ? colours.data[isPicture(colours) ? at : image * channels + (at % channels)] : value;
     }),
   ];
 };
-export const eraseCases: OpCase[] = [
+export const eraseCases = (): OpCase[] => [
   {
     inputs: [{ shape: [3, 6, 5, 3] }, { shape: [3, 4], positive: true, scale: 2 }, { shape: [3, 3] }],
     differentiate: [],
   },
   { inputs: [{ shape: [1, 1, 9, 1] }, { shape: [1, 4], offset: 1, scale: 2 }, { shape: [1, 1] }], differentiate: [] },
+  {
+    inputs: [{ shape: [2, 5, 7, 3] }, { shape: [2, 4], positive: true, scale: 3 }, { shape: [2, 5, 7, 3] }],
+    differentiate: [],
+  },
 ];
 
 /** The inverse of the normal distribution function: Wichura's algorithm AS 241 (1988), PPND7, for p within 2^-24 of 0 and 1. */
@@ -97,7 +110,7 @@ export const noiseReference: Reference = ([x, sigmas, addresses]) => {
     }),
   ];
 };
-export const noiseCases: OpCase[] = [
+export const noiseCases = (): OpCase[] => [
   {
     inputs: [
       { shape: [3, 7, 5, 3], scale: 60, offset: 128 },

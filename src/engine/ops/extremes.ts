@@ -81,12 +81,13 @@ const lines = [
 ];
 
 /** A wide scale keeps ties out of reach of the step of central differences. */
-export const maxReduceCases: OpCase[] = lines.map(({ shape, axes }) => ({
-  inputs: [{ shape, scale: 100 }],
-  attributes: { axes },
-  distinct: true,
-}));
-export const argMaxCases: OpCase[] = [
+export const maxReduceCases = (): OpCase[] =>
+  lines.map(({ shape, axes }) => ({
+    inputs: [{ shape, scale: 100 }],
+    attributes: { axes },
+    distinct: true,
+  }));
+export const argMaxCases = (): OpCase[] => [
   ...[...lines, { shape: [300], axes: [0] }].map(({ shape, axes }) => ({
     inputs: [{ shape }],
     attributes: { axes },

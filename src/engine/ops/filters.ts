@@ -12,6 +12,7 @@ const checkImages = (x: TensorType): void => {
     throw new ShapeError(`expected f32 [N, height, width, channels], found ${formatType(x)}`);
 };
 
+/* @__NO_SIDE_EFFECTS__ */
 const kernelOf =
   (entryPoint: string, vertical: boolean) =>
   ({ inputs: [x, weights] }: KernelContext) => {
@@ -39,6 +40,7 @@ function neighbour({ shape, data }: ReferenceTensor, at: number, down: number, r
   return data[from * channels + (at % channels)];
 }
 
+/* @__NO_SIDE_EFFECTS__ */
 const defineLine = (name: string, vertical: boolean) =>
   defineOp(name, {
     arity: 2,
@@ -59,6 +61,7 @@ export const filterRowsOp = defineLine("filterRows", false);
 /** The same along the columns. */
 export const filterColumnsOp = defineLine("filterColumns", true);
 
+/* @__NO_SIDE_EFFECTS__ */
 const lineReference =
   (vertical: boolean): Reference =>
   ([x, weights]) => {
@@ -78,7 +81,7 @@ const lineReference =
   };
 export const filterRowsReference = lineReference(false);
 export const filterColumnsReference = lineReference(true);
-export const filterLineCases: OpCase[] = [
+export const filterLineCases = (): OpCase[] => [
   { inputs: [{ shape: [2, 5, 7, 3] }, { shape: [2, 5] }], differentiate: [] },
   { inputs: [{ shape: [1, 2, 3, 2] }, { shape: [1, 9] }], differentiate: [] },
 ];
@@ -114,7 +117,7 @@ export const filterSquareReference: Reference = ([x, weights]) => {
     }),
   ];
 };
-export const filterSquareCases: OpCase[] = [
+export const filterSquareCases = (): OpCase[] => [
   { inputs: [{ shape: [2, 5, 7, 3] }, { shape: [2, 3, 3] }], differentiate: [] },
   { inputs: [{ shape: [1, 2, 3, 2] }, { shape: [1, 7, 7] }], differentiate: [] },
 ];
@@ -144,7 +147,7 @@ export const sharpenReference: Reference = ([x, amounts]) => {
     }),
   ];
 };
-export const sharpenCases: OpCase[] = [
+export const sharpenCases = (): OpCase[] => [
   { inputs: [{ shape: [3, 5, 4, 3], scale: 60, offset: 128 }, { shape: [3] }], differentiate: [] },
   { inputs: [{ shape: [1, 1, 5, 1], scale: 60, offset: 128 }, { shape: [1] }], differentiate: [] },
 ];

@@ -67,7 +67,7 @@ export const gatherReference: Reference = ([x, index], { attributes: { axes } })
   ];
 };
 
-export const gatherCases: OpCase[] = [
+export const gatherCases = (): OpCase[] => [
   { inputs: [{ shape: [2, 3] }, { shape: [2], dtype: "i32", below: 3 }], attributes: { axes: [1] } },
   { inputs: [{ shape: [70, 5] }, { shape: [70], dtype: "i32", below: 5 }], attributes: { axes: [1] } },
   { inputs: [{ shape: [3, 4, 5, 7] }, { shape: [3, 7], dtype: "i32", below: 20 }], attributes: { axes: [1, 2] } },
@@ -113,7 +113,7 @@ export const scatterReference: Reference = ([x, index], { attributes: { axes }, 
   return [result];
 };
 
-export const scatterCases: OpCase[] = [
+export const scatterCases = (): OpCase[] => [
   { inputs: [{ shape: [2] }, { shape: [2], dtype: "i32", below: 3 }], attributes: { shape: [2, 3], axes: [1] } },
   { inputs: [{ shape: [70] }, { shape: [70], dtype: "i32", below: 5 }], attributes: { shape: [70, 5], axes: [1] } },
   {

@@ -37,7 +37,7 @@ export const histogramReference: Reference = ([x]) => {
   });
   return [counts];
 };
-export const histogramCases: OpCase[] = [
+export const histogramCases = (): OpCase[] => [
   { inputs: [{ shape: [2, 9, 11, 3], scale: 90, offset: 128 }] },
   { inputs: [{ shape: [3, 1, 70, 1], scale: 3, offset: 40 }] },
 ];
@@ -78,7 +78,7 @@ export const equaliseTableReference: Reference = ([counts]) => {
   }
   return [table];
 };
-export const equaliseTableCases: OpCase[] = [
+export const equaliseTableCases = (): OpCase[] => [
   { inputs: [{ shape: [2, 3, levels], dtype: "i32", below: 40 }] },
   { inputs: [{ shape: [1, 2, levels], dtype: "i32", below: 2 }] },
 ];
@@ -116,7 +116,7 @@ export const lookUpReference: Reference = ([x, table, switched]) => {
     }),
   ];
 };
-export const lookUpCases: OpCase[] = [
+export const lookUpCases = (): OpCase[] => [
   {
     inputs: [{ shape: [3, 5, 4, 3], scale: 90, offset: 128 }, { shape: [3, 3, levels], scale: 60 }, { shape: [3] }],
     differentiate: [],

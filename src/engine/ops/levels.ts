@@ -82,17 +82,18 @@ export const levelTableReference: Reference = ([counts, program]) => {
 };
 
 /** Programs of codes and small amounts for many images, so that an equalisation after any other step is met. */
-export const levelTableCases: OpCase[] = [
-  { samples: 9, channels: 3, counts: 40, steps: 4, codes: 4 },
-  { samples: 60, channels: 1, counts: 4, steps: 3, codes: 4 },
-  { samples: 60, channels: 2, counts: 9, steps: 3, codes: 4 },
-  { samples: 5, channels: 1, counts: 2, steps: 7, codes: 9 },
-].map(({ samples, channels, counts, steps, codes }) => ({
-  inputs: [
-    { shape: [samples, channels, levels], dtype: "i32", below: counts },
-    { shape: [samples, steps, 2], dtype: "i32", below: codes },
-  ],
-}));
+export const levelTableCases = (): OpCase[] =>
+  [
+    { samples: 9, channels: 3, counts: 40, steps: 4, codes: 4 },
+    { samples: 60, channels: 1, counts: 4, steps: 3, codes: 4 },
+    { samples: 60, channels: 2, counts: 9, steps: 3, codes: 4 },
+    { samples: 5, channels: 1, counts: 2, steps: 7, codes: 9 },
+  ].map(({ samples, channels, counts, steps, codes }) => ({
+    inputs: [
+      { shape: [samples, channels, levels], dtype: "i32", below: counts },
+      { shape: [samples, steps, 2], dtype: "i32", below: codes },
+    ],
+  }));
 
 /** Where the levels of images with these counts [N, C, 256] go by their programs [N, steps, 2]; for `lookUp`. */
 export const levelTable = (counts: Tensor, program: Tensor): Tensor => apply(levelTableOp, [counts, program]);

@@ -8,6 +8,7 @@ import { flatRung } from "./lanes.ts";
 const shader: Shader = { name: "masks", code };
 
 /** The gradient of a clipped activation: dy where low < y < high, else 0. Reads the output y, so the input can be freed early. */
+/* @__NO_SIDE_EFFECTS__ */
 const defineMask = (name: string, inside: (y: number) => boolean, below: number) => {
   const op = defineOp(name, {
     arity: 2,
@@ -38,7 +39,7 @@ export const reluMaskReference = reluMaskParts.reference;
 export const relu6MaskOp = relu6MaskParts.op;
 export const relu6MaskReference = relu6MaskParts.reference;
 
-export const maskCases: OpCase[] = [
+export const maskCases = (): OpCase[] => [
   ...[[2, 3], [1], [257], [3, 5, 7, 2], [3, 5, 7, 4]].map((shape) => ({
     inputs: [{ shape, scale: 5, avoid: [0, 6] }, { shape }],
     differentiate: [1],

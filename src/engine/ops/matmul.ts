@@ -164,6 +164,7 @@ export const naiveMatmulKernels: Readonly<Record<string, Kernel>> = {
   matmulOuterPartial: naiveOuter,
 };
 
+/* @__NO_SIDE_EFFECTS__ */
 const productReference =
   (transposed: boolean): Reference =>
   ([a, b]) => {
@@ -205,7 +206,8 @@ export const matmulOp = defineOp("matmul", {
   traits: { acceptsEpilogue: true, masks: tileMasks, linear: { weights: 1, scales: "output", isMatrix: true } },
 });
 export const matmulReference = productReference(false);
-export const matmulCases: OpCase[] = sizes.map(([m, k, n]) => ({ inputs: [{ shape: [m, k] }, { shape: [k, n] }] }));
+export const matmulCases = (): OpCase[] =>
+  sizes.map(([m, k, n]) => ({ inputs: [{ shape: [m, k] }, { shape: [k, n] }] }));
 
 /** a [..., M] × bᵀ with b [K, M] → [..., K]: the input gradient of `matmul`, without copying a transpose. */
 export const matmulTransposedOp = defineOp("matmulTransposed", {
@@ -224,9 +226,10 @@ export const matmulTransposedOp = defineOp("matmulTransposed", {
   traits: { acceptsEpilogue: true, masks: tileMasks, linear: { weights: 1, scales: "input", isMatrix: true } },
 });
 export const matmulTransposedReference = productReference(true);
-export const matmulTransposedCases: OpCase[] = sizes.map(([m, k, n]) => ({
-  inputs: [{ shape: [m, k] }, { shape: [n, k] }],
-}));
+export const matmulTransposedCases = (): OpCase[] =>
+  sizes.map(([m, k, n]) => ({
+    inputs: [{ shape: [m, k] }, { shape: [n, k] }],
+  }));
 
 /** Partial sums of aᵀ·b over the leading axes: split s takes the rows s·length … of a [rows, K] and b [rows, M] → [splits, K, M]. */
 export const matmulOuterPartialOp = defineOp("matmulOuterPartial", {
@@ -249,7 +252,7 @@ export const matmulOuterPartialReference: Reference = ([a, b], { attributes: { s
   }
   return [result];
 };
-export const matmulOuterPartialCases: OpCase[] = [
+export const matmulOuterPartialCases = (): OpCase[] => [
   { inputs: [{ shape: [33, 5] }, { shape: [33, 7] }], attributes: { splits: 4 } },
   { inputs: [{ shape: [3, 11, 9] }, { shape: [3, 11, 12] }], attributes: { splits: 1 } },
   { inputs: [{ shape: [2, 17, 20] }, { shape: [2, 17, 12] }], attributes: { splits: 3 } },
@@ -275,7 +278,7 @@ export const matmulOuterOp = defineOp("matmulOuter", {
 });
 export const matmulOuterReference: Reference = (inputs, context) =>
   matmulOuterPartialReference(inputs, { ...context, attributes: { splits: 1 } });
-export const matmulOuterCases: OpCase[] = [
+export const matmulOuterCases = (): OpCase[] => [
   { inputs: [{ shape: [33, 5] }, { shape: [33, 7] }] },
   { inputs: [{ shape: [2, 25, 13, 6] }, { shape: [2, 25, 13, 11] }] },
 ];

@@ -51,6 +51,7 @@ function checkTypes([a, words, scales]: readonly TensorType[], inner: 0 | 1): vo
     );
 }
 
+/* @__NO_SIDE_EFFECTS__ */
 const kernelOf =
   (entryPoint: string) =>
   (context: KernelContext): KernelCall => {
@@ -121,6 +122,7 @@ export const matmulHalfTransposedOp = defineOp("matmulHalfTransposed", {
   traits: { ...traits, linear: { weights: 2, scales: "input" } },
 } satisfies OpDescription);
 
+/* @__NO_SIDE_EFFECTS__ */
 const referenceOf =
   (isTransposed: boolean): Reference =>
   ([a, words, scales], { outputs: [y] }) => {
@@ -150,8 +152,8 @@ const caseOf = (rows: number[], [k, n]: readonly number[]): OpCase => ({
   inputs: [{ shape: rows }, { shape: [k, n / 2], dtype: "i32", halves: true }, { shape: [n] }],
   differentiate: [0],
 });
-export const matmulHalfCases: OpCase[] = sizes.map(([m, k, n]) => caseOf([m, k], [k, n]));
-export const matmulHalfTransposedCases: OpCase[] = sizes.map(([m, k, n]) => caseOf([m, n], [k, n]));
+export const matmulHalfCases = (): OpCase[] => sizes.map(([m, k, n]) => caseOf([m, k], [k, n]));
+export const matmulHalfTransposedCases = (): OpCase[] => sizes.map(([m, k, n]) => caseOf([m, n], [k, n]));
 
 export const matmulHalf = (a: Tensor, words: Tensor, scales: Tensor, label?: string): Tensor =>
   apply(matmulHalfOp, [a, words, scales], {}, label);

@@ -27,6 +27,7 @@ function checkPartners(
 
 type Grid = readonly [number, number, number];
 
+/* @__NO_SIDE_EFFECTS__ */
 const kernelOf =
   (entryPoint: string, gridOf: (shape: Shape) => Grid) =>
   ({ inputs: [x] }: KernelContext) => {
@@ -65,7 +66,7 @@ export const mixUpReference: Reference = ([x, partner, lambda]) => {
     }),
   ];
 };
-export const mixUpCases: OpCase[] = [
+export const mixUpCases = (): OpCase[] => [
   { inputs: [{ shape: [4, 3, 5, 3] }, { shape: [4], dtype: "i32", below: 4 }, { shape: [4] }], differentiate: [] },
   { inputs: [{ shape: [3, 17] }, { shape: [3], dtype: "i32", below: 5 }, { shape: [3] }], differentiate: [] },
 ];
@@ -94,7 +95,7 @@ export const cutMixReference: Reference = ([x, partner, boxes]) => {
     }),
   ];
 };
-export const cutMixCases: OpCase[] = [
+export const cutMixCases = (): OpCase[] => [
   {
     inputs: [
       { shape: [4, 6, 5, 3] },

@@ -60,11 +60,12 @@ const inputs: OpCase["inputs"][] = [
   [{ shape: [1031], scale: 3e38 }],
   [{ shape: [257], offset: Number.NaN }],
 ];
-export const nonFiniteCountCases: OpCase[] = inputs.map((tensors) => ({ inputs: tensors }));
-export const nonFinitePartialCases: OpCase[] = inputs.map((tensors) => ({
-  inputs: tensors,
-  attributes: { splits: 7 },
-}));
+export const nonFiniteCountCases = (): OpCase[] => inputs.map((tensors) => ({ inputs: tensors }));
+export const nonFinitePartialCases = (): OpCase[] =>
+  inputs.map((tensors) => ({
+    inputs: tensors,
+    attributes: { splits: 7 },
+  }));
 
 /** How many numbers of x are NaN or infinite, as f32 []; exact up to 2²⁴, and never zero when there is one. */
 export const nonFiniteCount = (x: Tensor): Tensor => apply(nonFiniteCountOp, [x]);

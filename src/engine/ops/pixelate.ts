@@ -57,11 +57,12 @@ export const pixelateReference: Reference = ([x], { attributes: { rows, columns 
   ];
 };
 
-export const pixelateCases: OpCase[] = [
-  { shape: [2, 7, 5, 3], rows: 3, columns: 2 },
-  { shape: [1, 8, 8, 1], rows: 8, columns: 1 },
-  { shape: [3, 11, 13, 2], rows: 7, columns: 9 },
-].map(({ shape, ...attributes }) => ({ inputs: [{ shape, offset: 2 }], attributes, differentiate: [] }));
+export const pixelateCases = (): OpCase[] =>
+  [
+    { shape: [2, 7, 5, 3], rows: 3, columns: 2 },
+    { shape: [1, 8, 8, 1], rows: 8, columns: 1 },
+    { shape: [3, 11, 13, 2], rows: 7, columns: 9 },
+  ].map(({ shape, ...attributes }) => ({ inputs: [{ shape, offset: 2 }], attributes, differentiate: [] }));
 
 /** x [N, H, W, C] → the same shape in rows × columns cells. Throws a ShapeError unless there are from 1 to H and W of them. */
 export const pixelate = (

@@ -48,6 +48,7 @@ function pooledShape(shape: Shape, { size, strides, padding }: Attributes): Shap
   return pooled;
 }
 
+/* @__NO_SIDE_EFFECTS__ */
 const kernelOf =
   (entryPoint: string) =>
   ({ inputs, outputs: [written], attributes: { size, strides, padding } }: KernelContext) => {
@@ -165,7 +166,7 @@ const poolings: readonly {
 ];
 
 // A wide scale keeps ties out of reach of the step of central differences.
-export const maxPool2dCases: OpCase[] = [
+export const maxPool2dCases = (): OpCase[] => [
   ...poolings.map(({ shape, attributes }) => ({
     inputs: [{ shape, scale: 100 }],
     attributes: { ...attributes },
@@ -177,7 +178,7 @@ export const maxPool2dCases: OpCase[] = [
     differentiate: [],
   },
 ];
-export const maxPool2dGradientCases: OpCase[] = [
+export const maxPool2dGradientCases = (): OpCase[] => [
   ...poolings.map(({ shape, pooled, attributes }) => ({
     inputs: [{ shape }, { shape: pooled }],
     attributes: { ...attributes },

@@ -18,6 +18,7 @@ import { inverseNormal } from "./erase.ts";
 
 const shader: Shader = { name: "randomPixels", code };
 
+/* @__NO_SIDE_EFFECTS__ */
 const kernelOf =
   (entryPoint: string, bindings: readonly Binding[], flops: number) =>
   ({ outputs: [{ shape }] }: KernelContext) => ({
@@ -94,14 +95,15 @@ export const shotNoiseReference: Reference = ([x, photons, addresses]) => {
   ];
 };
 /** Few elements: where a random number falls on a step of the distribution, float32 may count one photon more. */
-export const shotNoiseCases: OpCase[] = [8, 60].map((photons) => ({
-  inputs: [
-    { shape: [2, 3, 2, 3], scale: 60, offset: 128 },
-    { shape: [2], scale: 2, offset: photons },
-    { shape: [2, 4], dtype: "i32", below: 2 ** 31 },
-  ],
-  differentiate: [],
-}));
+export const shotNoiseCases = (): OpCase[] =>
+  [8, 60].map((photons) => ({
+    inputs: [
+      { shape: [2, 3, 2, 3], scale: 60, offset: 128 },
+      { shape: [2], scale: 2, offset: photons },
+      { shape: [2, 4], dtype: "i32", below: 2 ** 31 },
+    ],
+    differentiate: [],
+  }));
 
 /** x [N, H, W, C], share [N], address i32 [N, 4]: that share of the elements becomes 0 or 255. */
 export const impulseNoiseOp = defineOp("impulseNoise", {
@@ -121,7 +123,7 @@ export const impulseNoiseReference: Reference = ([x, shares, addresses]) => {
     }),
   ];
 };
-export const impulseNoiseCases: OpCase[] = [
+export const impulseNoiseCases = (): OpCase[] => [
   {
     inputs: [
       { shape: [3, 7, 5, 3], scale: 60, offset: 128 },
@@ -132,6 +134,7 @@ export const impulseNoiseCases: OpCase[] = [
   },
 ];
 
+/* @__NO_SIDE_EFFECTS__ */
 const defineField = (name: string, entryPoint: string) =>
   defineOp(name, {
     arity: 1,
@@ -144,6 +147,7 @@ const defineField = (name: string, entryPoint: string) =>
     kernel: kernelOf(entryPoint, [null, null, bindInput(0), bindOutput(0)], 20),
   });
 
+/* @__NO_SIDE_EFFECTS__ */
 const fieldReference =
   (numberOf: (bits: number) => number): Reference =>
   ([addresses], { outputs: [y] }) => [
@@ -156,7 +160,7 @@ export const uniformFieldReference = fieldReference(bitsToUniform);
 /** The same, standard normal. */
 export const normalFieldOp = defineField("normalField", "normalField");
 export const normalFieldReference = fieldReference(normalOf);
-export const fieldCases: OpCase[] = [
+export const fieldCases = (): OpCase[] => [
   {
     inputs: [{ shape: [3, 4], dtype: "i32", below: 2 ** 31 }],
     attributes: { height: 5, width: 7, channels: 2 },

@@ -61,7 +61,7 @@ export const partialSumReference: Reference = ([x], { attributes: { axes, splits
   return [mean ? result.map((total) => total / reduced) : result];
 };
 
-export const partialSumCases: OpCase[] = [
+export const partialSumCases = (): OpCase[] => [
   { inputs: [{ shape: [3, 7, 5] }], attributes: { axes: [1], splits: 1, mean: false } },
   { inputs: [{ shape: [257] }], attributes: { axes: [0], splits: 16, mean: false } },
   { inputs: [{ shape: [3, 7, 5, 20] }], attributes: { axes: [1, 2], splits: 4, mean: true } },
@@ -104,7 +104,7 @@ export const expandReference: Reference = ([x], { attributes: { axes, mean: divi
   return [result];
 };
 
-export const expandCases: OpCase[] = [
+export const expandCases = (): OpCase[] => [
   { inputs: [{ shape: [3, 5] }], attributes: { shape: [3, 7, 5], axes: [1], mean: false } },
   { inputs: [{ shape: [3, 20] }], attributes: { shape: [3, 7, 5, 20], axes: [1, 2], mean: true } },
   { inputs: [{ shape: [2, 32] }], attributes: { shape: [2, 70, 32], axes: [1], mean: false } },
@@ -140,7 +140,7 @@ export const sumOp = defineOp("sum", {
 export const sumReference: Reference = ([x], { attributes: { axes, mean: divide } }) =>
   partialSumReference([x], { attributes: { axes, splits: 1, mean: divide }, outputs: [] });
 
-export const sumCases: OpCase[] = [
+export const sumCases = (): OpCase[] => [
   { inputs: [{ shape: [3, 7, 5] }], attributes: { axes: [1], keepDims: false, mean: false } },
   { inputs: [{ shape: [3, 1, 5] }], attributes: { axes: [1], keepDims: false, mean: true } },
   { inputs: [{ shape: [3, 17, 13, 20] }], attributes: { axes: [1, 2], keepDims: false, mean: true } },

@@ -1,4 +1,4 @@
-import type { OpEntry, Reference } from "../op.ts";
+import type { OpCase, OpEntry, Reference } from "../op.ts";
 import * as affine from "./affine.ts";
 import * as batchNormTraining from "./batchNormTraining.ts";
 import * as binary from "./binary.ts";
@@ -34,7 +34,7 @@ import * as unary from "./unary.ts";
 import * as updates from "./updates.ts";
 
 /** Every op with its float64 reference and its cases: one line each. Only tests, `verify`, `doctor` and the CPU interpreter import it. */
-export const registry: readonly OpEntry[] = [
+const entries: readonly (Omit<OpEntry, "cases"> & { readonly cases: () => readonly OpCase[] })[] = [
   { op: sources.fillOp, reference: sources.fillReference, cases: sources.fillCases },
   { op: unary.reluOp, reference: unary.reluReference, cases: unary.reluCases },
   { op: unary.relu6Op, reference: unary.relu6Reference, cases: unary.relu6Cases },
@@ -236,6 +236,8 @@ export const registry: readonly OpEntry[] = [
   { op: mix.mixUpOp, reference: mix.mixUpReference, cases: mix.mixUpCases },
   { op: mix.cutMixOp, reference: mix.cutMixReference, cases: mix.cutMixCases },
 ];
+
+export const registry: readonly OpEntry[] = entries.map((entry) => ({ ...entry, cases: entry.cases() }));
 
 /** The float64 loops by op name, for `runReference`. */
 export const references: ReadonlyMap<string, Reference> = new Map(

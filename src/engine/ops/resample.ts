@@ -89,25 +89,26 @@ export const resampleReference: Reference = (
 };
 
 /** Small random positions and weights; some positions lie outside of the slot. */
-export const resampleCases: OpCase[] = [
-  { samples: 3, bytes: 61, height: 5, width: 7, taps: 2 },
-  { samples: 2, bytes: 240, height: 3, width: 18, taps: 5 },
-].flatMap(({ samples, bytes, height, width, taps }) =>
-  [true, false].map((round) => {
-    const whole = (below: number, ...shape: number[]) => ({ shape, dtype: "i32" as const, below });
-    return {
-      inputs: [
-        { shape: [samples, bytes], dtype: "u8" as const, below: 256 },
-        whole(7, samples),
-        whole(6, samples, height),
-        whole(2 ** 22 / taps, samples, height, taps),
-        whole(4, samples, width),
-        whole(2 ** 22 / taps, samples, width, taps),
-      ],
-      attributes: { round },
-    };
-  }),
-);
+export const resampleCases = (): OpCase[] =>
+  [
+    { samples: 3, bytes: 61, height: 5, width: 7, taps: 2 },
+    { samples: 2, bytes: 240, height: 3, width: 18, taps: 5 },
+  ].flatMap(({ samples, bytes, height, width, taps }) =>
+    [true, false].map((round) => {
+      const whole = (below: number, ...shape: number[]) => ({ shape, dtype: "i32" as const, below });
+      return {
+        inputs: [
+          { shape: [samples, bytes], dtype: "u8" as const, below: 256 },
+          whole(7, samples),
+          whole(6, samples, height),
+          whole(2 ** 22 / taps, samples, height, taps),
+          whole(4, samples, width),
+          whole(2 ** 22 / taps, samples, width, taps),
+        ],
+        attributes: { round },
+      };
+    }),
+  );
 
 /** For each line of the output the first line of the picture that it is made of, and the weights of it and the next ones. */
 export interface Lines {

@@ -20,7 +20,7 @@ export const reshapeOp = defineOp("reshape", {
 
 export const reshapeReference: Reference = ([x]) => [x.data.slice()];
 
-export const reshapeCases: OpCase[] = [
+export const reshapeCases = (): OpCase[] => [
   { inputs: [{ shape: [2, 3, 4] }], attributes: { shape: [6, 4] } },
   { inputs: [{ shape: [7] }], attributes: { shape: [7, 1, 1] } },
 ];

@@ -20,6 +20,7 @@ const infer = ([x]: readonly TensorType[], { height, width }: { height: number; 
 };
 
 /** `from` is the input of the resizing and `to` its output, whichever way the data flow. */
+/* @__NO_SIDE_EFFECTS__ */
 const kernelOf = (entryPoint: string, context: KernelContext, from: Shape, to: Shape) => {
   const [x, y] = [context.inputs[0], context.outputs[0]];
   const count = sizeOf(y.shape);
@@ -93,14 +94,15 @@ export const resizeBilinearTransposedReference: Reference = ([dy], { outputs: [d
 };
 
 /** Up, down, by whole and broken factors, and to the same size. */
-export const resizeBilinearCases: OpCase[] = [
-  { shape: [2, 3, 4, 3], height: 7, width: 9 },
-  { shape: [1, 7, 7, 1], height: 224, width: 224 },
-  { shape: [1, 33, 21, 2], height: 5, width: 8 },
-  { shape: [2, 4, 6, 5], height: 8, width: 3 },
-  { shape: [1, 1, 5, 3], height: 4, width: 5 },
-  { shape: [3, 6, 6, 2], height: 1, width: 1 },
-].map(({ shape, ...attributes }) => ({ inputs: [{ shape }], attributes }));
+export const resizeBilinearCases = (): OpCase[] =>
+  [
+    { shape: [2, 3, 4, 3], height: 7, width: 9 },
+    { shape: [1, 7, 7, 1], height: 224, width: 224 },
+    { shape: [1, 33, 21, 2], height: 5, width: 8 },
+    { shape: [2, 4, 6, 5], height: 8, width: 3 },
+    { shape: [1, 1, 5, 3], height: 4, width: 5 },
+    { shape: [3, 6, 6, 2], height: 1, width: 1 },
+  ].map(({ shape, ...attributes }) => ({ inputs: [{ shape }], attributes }));
 
 /**
  * x [N, H, W, C] → [N, height, width, C] as `tf.image.resize` does: bilinear, half-pixel centres, no antialias, clamped.

@@ -26,6 +26,7 @@ const inferGradient = ([y, dy]: readonly TensorType[]): TensorType[] => {
   return infer([dy]);
 };
 
+/* @__NO_SIDE_EFFECTS__ */
 const kernelOf =
   (of: Shader, entryPoint: string, flops: number) =>
   ({ inputs, outputs: [y] }: KernelContext) => {
@@ -44,6 +45,7 @@ const kernelOf =
   };
 
 /** Applies a map of whole rows to one or two tensors. */
+/* @__NO_SIDE_EFFECTS__ */
 const rowReference =
   (f: (a: Float64Array, b: Float64Array) => Float64Array): Reference =>
   ([a, b = a]) => {
@@ -92,7 +94,7 @@ export const logSoftmaxReference = rowReference((x) => {
   return x.map((value) => value - x[at] - Math.log1p(rest));
 });
 
-export const softmaxCases: OpCase[] = [
+export const softmaxCases = (): OpCase[] => [
   ...[...rowShapes, [5]].map((shape) => ({ inputs: [{ shape, scale: 3 }] })),
   // Rows far from zero: without the shift e^x would overflow.
   { inputs: [{ shape: [4, 6], offset: 200 }] },
@@ -152,14 +154,16 @@ export const logSoftmaxGradientReference = rowReference((y, dy) => {
   return y.map((value, index) => dy[index] - Math.exp(value) * norm);
 });
 
-export const softmaxGradientCases: OpCase[] = rowShapes.map((shape) => ({
-  inputs: [{ shape, positive: true, offset: 0.01 }, { shape }],
-  // With one class the gradient is zero, and differences would show rounding alone.
-  differentiate: shape[shape.length - 1] === 1 ? [] : [0, 1],
-}));
-export const logSoftmaxGradientCases: OpCase[] = rowShapes.map((shape) => ({
-  inputs: [{ shape, offset: -Math.log(shape[shape.length - 1]) }, { shape }],
-}));
+export const softmaxGradientCases = (): OpCase[] =>
+  rowShapes.map((shape) => ({
+    inputs: [{ shape, positive: true, offset: 0.01 }, { shape }],
+    // With one class the gradient is zero, and differences would show rounding alone.
+    differentiate: shape[shape.length - 1] === 1 ? [] : [0, 1],
+  }));
+export const logSoftmaxGradientCases = (): OpCase[] =>
+  rowShapes.map((shape) => ({
+    inputs: [{ shape, offset: -Math.log(shape[shape.length - 1]) }, { shape }],
+  }));
 
 /** Probabilities over the last axis; same shape as x. */
 export const softmax = (x: Tensor, label?: string): Tensor => apply(softmaxOp, [x], {}, label);

@@ -80,7 +80,7 @@ export const fillReference: Reference = (_, { attributes, outputs }) => [
   new Float64Array(sizeOf(outputs[0].shape)).fill(attributes.value),
 ];
 
-export const fillCases: readonly OpCase[] = [
+export const fillCases = (): readonly OpCase[] => [
   { inputs: [], attributes: { type: { dtype: "f32", shape: [3, 5] }, value: 0.25 } },
   { inputs: [], attributes: { type: { dtype: "f32", shape: [257] }, value: -3 } },
 ];

@@ -15,6 +15,7 @@ const sameType = ([x]: readonly TensorType[]): TensorType[] => {
   return [x];
 };
 
+/* @__NO_SIDE_EFFECTS__ */
 const kernelOf =
   (
     entryPoint: string,
@@ -50,7 +51,7 @@ export const reluOp = defineOp("relu", {
   traits: { epilogue: { stage: "relu" } },
 });
 export const reluReference: Reference = ([x]) => [x.data.map((value) => (value < 0 ? 0 : value))];
-export const reluCases: OpCase[] = shapes.map(([x]) => ({ inputs: [{ ...x, avoid: [0] }] }));
+export const reluCases = (): OpCase[] => shapes.map(([x]) => ({ inputs: [{ ...x, avoid: [0] }] }));
 
 /** min(max(x, 0), 6), the activation of MobileNet (Howard et al. 2017). A NaN stays a NaN. */
 export const relu6Op = defineOp("relu6", {
@@ -61,7 +62,7 @@ export const relu6Op = defineOp("relu6", {
   traits: { epilogue: { stage: "relu6" } },
 });
 export const relu6Reference: Reference = ([x]) => [x.data.map((value) => (value < 0 ? 0 : value > 6 ? 6 : value))];
-export const relu6Cases: OpCase[] = shapes.map(([x]) => ({ inputs: [{ ...x, scale: 5, avoid: [0, 6] }] }));
+export const relu6Cases = (): OpCase[] => shapes.map(([x]) => ({ inputs: [{ ...x, scale: 5, avoid: [0, 6] }] }));
 
 /** x · factor + offset with numbers fixed when the graph is built. */
 export const scaleOp = defineOp("scale", {
@@ -75,7 +76,8 @@ export const scaleReference: Reference = ([x], { attributes }) => {
   const offset = Math.fround(attributes.offset);
   return [x.data.map((value) => value * factor + offset)];
 };
-export const scaleCases: OpCase[] = shapes.map((inputs) => ({ inputs, attributes: { factor: 0.3, offset: -1.5 } }));
+export const scaleCases = (): OpCase[] =>
+  shapes.map((inputs) => ({ inputs, attributes: { factor: 0.3, offset: -1.5 } }));
 
 /** x². */
 export const squareOp = defineOp("square", {
@@ -85,7 +87,7 @@ export const squareOp = defineOp("square", {
   kernel: kernelOf("square", 1),
 });
 export const squareReference: Reference = ([x]) => [x.data.map((value) => value * value)];
-export const squareCases: OpCase[] = shapes.map((inputs) => ({ inputs }));
+export const squareCases = (): OpCase[] => shapes.map((inputs) => ({ inputs }));
 
 /** eˣ. */
 export const expOp = defineOp("exp", {
@@ -95,7 +97,7 @@ export const expOp = defineOp("exp", {
   kernel: kernelOf("exponential", 8),
 });
 export const expReference: Reference = ([x]) => [x.data.map(Math.exp)];
-export const expCases: OpCase[] = shapes.map((inputs) => ({ inputs }));
+export const expCases = (): OpCase[] => shapes.map((inputs) => ({ inputs }));
 
 export const relu = (x: Tensor, label?: string): Tensor => apply(reluOp, [x], {}, label);
 export const relu6 = (x: Tensor, label?: string): Tensor => apply(relu6Op, [x], {}, label);

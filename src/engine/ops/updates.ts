@@ -31,6 +31,7 @@ const inferUpdate =
     return [];
   };
 
+/* @__NO_SIDE_EFFECTS__ */
 const kernelOf =
   (entryPoint: string, flops: number, bytes: number) =>
   ({ inputs, attributes }: KernelContext) => {
@@ -95,17 +96,23 @@ export const adamUpdateReference: Reference = (
   return [p, m, v];
 };
 
-export const adamUpdateCases: OpCase[] = [...shapes.map((shape) => ({ shape, skip: 0 })), { shape: [65], skip: 3 }].map(
-  ({ shape, skip }) => ({
+export const adamUpdateCases = (): OpCase[] =>
+  [
+    ...shapes.map((shape) => ({ shape, skip: 0, epsilon: 1e-7 })),
+    { shape: [65], skip: 3, epsilon: 1e-7 },
+    // Large enough to be seen, in elements and in vectors.
+    { shape: [5], skip: 0, epsilon: 0.1 },
+    { shape: [9, 5, 8], skip: 0, epsilon: 0.1 },
+  ].map(({ shape, skip, epsilon }) => ({
     inputs: [{ shape }, { shape }, { shape, positive: true }, { shape }, scalar(0.01), scalar(skip)],
-    attributes: { beta1: 0.9, beta2: 0.999, epsilon: 1e-7 },
-  }),
-);
+    attributes: { beta1: 0.9, beta2: 0.999, epsilon },
+  }));
 
-export const adamWUpdateCases: OpCase[] = adamUpdateCases.map((example) => ({
-  ...example,
-  inputs: [...example.inputs, scalar(0.05)],
-}));
+export const adamWUpdateCases = (): OpCase[] =>
+  adamUpdateCases().map((example) => ({
+    ...example,
+    inputs: [...example.inputs, scalar(0.05)],
+  }));
 
 /** Inputs: parameter, velocity, gradient, learning rate [], skip []. */
 export const sgdUpdateOp = defineOp("sgdUpdate", {
@@ -138,15 +145,16 @@ export const sgdUpdateReference: Reference = ([parameter, velocity, gradient, ra
   return [p, moved];
 };
 
-export const sgdUpdateCases: OpCase[] = [
-  ...shapes.map((shape) => ({ shape, skip: 0, momentum: 0.9, nesterov: false })),
-  { shape: [65], skip: 0, momentum: 0.9, nesterov: true },
-  { shape: [65], skip: 0, momentum: 0, nesterov: false },
-  { shape: [65], skip: 2, momentum: 0.9, nesterov: true },
-].map(({ shape, skip, momentum, nesterov }) => ({
-  inputs: [{ shape }, { shape }, { shape }, scalar(0.05), scalar(skip)],
-  attributes: { momentum, nesterov },
-}));
+export const sgdUpdateCases = (): OpCase[] =>
+  [
+    ...shapes.map((shape) => ({ shape, skip: 0, momentum: 0.9, nesterov: false })),
+    { shape: [65], skip: 0, momentum: 0.9, nesterov: true },
+    { shape: [65], skip: 0, momentum: 0, nesterov: false },
+    { shape: [65], skip: 2, momentum: 0.9, nesterov: true },
+  ].map(({ shape, skip, momentum, nesterov }) => ({
+    inputs: [{ shape }, { shape }, { shape }, scalar(0.05), scalar(skip)],
+    attributes: { momentum, nesterov },
+  }));
 
 /** Inputs: parameter, value. */
 export const runningAverageUpdateOp = defineOp("runningAverageUpdate", {
@@ -158,10 +166,11 @@ export const runningAverageUpdateOp = defineOp("runningAverageUpdate", {
 export const runningAverageUpdateReference: Reference = ([parameter, value], { attributes: { momentum } }) => [
   parameter.data.map((old, index) => old * momentum + value.data[index] * (1 - momentum)),
 ];
-export const runningAverageUpdateCases: OpCase[] = shapes.map((shape) => ({
-  inputs: [{ shape }, { shape }],
-  attributes: { momentum: 0.99 },
-}));
+export const runningAverageUpdateCases = (): OpCase[] =>
+  shapes.map((shape) => ({
+    inputs: [{ shape }, { shape }],
+    attributes: { momentum: 0.99 },
+  }));
 
 /** Inputs: parameter, value. */
 export const accumulateUpdateOp = defineOp("accumulateUpdate", {
@@ -183,7 +192,7 @@ export const assignUpdateOp = defineOp("assignUpdate", {
 });
 export const assignUpdateReference: Reference = ([, value]) => [value.data.slice()];
 
-export const assignCases: OpCase[] = shapes.map((shape) => ({ inputs: [{ shape }, { shape }] }));
+export const assignCases = (): OpCase[] => shapes.map((shape) => ({ inputs: [{ shape }, { shape }] }));
 
 /**
  * Adam (Kingma and Ba 2015) in Keras' form: m += (g − m)(1 − β₁), v += (g² − v)(1 − β₂), p −= rate · m / (√v + ε).

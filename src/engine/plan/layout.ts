@@ -12,6 +12,7 @@ export type Storage =
   | { readonly kind: "slab"; readonly slab: number; readonly offset: number; readonly bytes: number };
 
 export interface Layout {
+  readonly batch: number;
   readonly storage: ReadonlyMap<Tensor, Storage>;
   readonly memory: MemoryPlan;
   /** Bytes of inputs, constants, derived weights and slabs; parameters are the store's. */
@@ -47,7 +48,7 @@ export function layOut(graph: Graph, { prologue, main, sources, storageOf }: Sch
   let bytes = memory.slabs.reduce((sum, slab) => sum + slab, 0);
   for (const [tensor, place] of storage)
     if (place.kind === "own" && tensor.node.op.traits.source !== "parameter") bytes += place.bytes + guard;
-  return { storage, memory, bytes, guard };
+  return { batch: options.batch, storage, memory, bytes, guard };
 }
 
 function lifetimesOf(
@@ -98,24 +99,24 @@ export interface FitOptions {
   readonly reuse: boolean;
   /** Cut even a batch whose samples are coupled; the caller answers for it. */
   readonly shrinkBatch: boolean;
+  readonly guard?: number;
 }
 
 /**
- * The largest batch, up to `wanted`, at which every value fits a binding, the whole plan the budget, and
+ * The layout of the largest batch, up to `wanted`, at which every value fits a binding, the whole plan the budget, and
  * every dispatch a submission. A graph that
  * couples the samples of a batch is never cut: it is refused, naming the limit and the batch that fits.
  */
-export function fittingBatch(
+export function fittingLayout(
   graph: Graph,
   plan: Schedule,
   wanted: number,
   limits: Limits,
-  { reuse, shrinkBatch }: FitOptions,
-): number {
+  { reuse, shrinkBatch, guard }: FitOptions,
+): Layout {
   const layoutAt = (batch: number): Layout =>
-    layOut(graph, plan, { batch, maxSlab: Math.min(limits.buffer, limits.binding * 4), reuse });
-  const problem = (batch: number): string | null => {
-    const { storage, bytes } = layoutAt(batch);
+    layOut(graph, plan, { batch, maxSlab: Math.min(limits.buffer, limits.binding * 4), reuse, guard });
+  const problemOf = ({ batch, storage, bytes }: Layout): string | null => {
     for (const [tensor, place] of storage)
       if (place.bytes > limits.binding)
         return `${describe(tensor.node)} needs ${mebibytes(place.bytes)}; the binding limit is ${mebibytes(limits.binding)}`;
@@ -123,22 +124,23 @@ export function fittingBatch(
       return `the plan needs ${mebibytes(bytes)}; the memory budget is ${mebibytes(limits.budget)}`;
     return limits.overload?.(batch) ?? null;
   };
-  const first = problem(wanted);
-  if (!first) return wanted;
+  const whole = layoutAt(wanted);
+  const problem = problemOf(whole);
+  if (!problem) return whole;
   let low = 0;
   let high = wanted;
   while (high - low > 1) {
     const middle = (low + high) >> 1;
-    if (problem(middle)) high = middle;
+    if (problemOf(layoutAt(middle))) high = middle;
     else low = middle;
   }
   const coupled = plan.main.find(couplesBatch) ?? plan.main.find((node) => node.op.traits.updates);
   if (low === 0 || (coupled && !shrinkBatch)) {
     const remedy =
       low === 0 ? "not even one sample fits; use a smaller image or a larger budget" : `use a batch of ${low} or less`;
-    throw new LimitError(`${first}; ${remedy}`);
+    throw new LimitError(`${problem}; ${remedy}`);
   }
-  return low;
+  return layoutAt(low);
 }
 
 /** Whether the node reads several samples at once. */

@@ -17,7 +17,7 @@ import {
   type RunInputs,
   type RunOutputs,
 } from "./inputs.ts";
-import { couplesBatch, fittingBatch, type Layout, layOut } from "./layout.ts";
+import { couplesBatch, fittingLayout, type Layout } from "./layout.ts";
 import { type NodeTime, profileSteps } from "./profile.ts";
 import { type Schedule, schedule } from "./schedule.ts";
 
@@ -67,14 +67,9 @@ export class Plan {
       budget: options.memoryBudget,
       overload: (batch: number) => this.#overload(batch),
     };
-    this.chunk = fittingBatch(graph, this.schedule, options.maxBatch, bounds, options);
-    const maxSlab = Math.min(limits.maxBufferSize, 4 * limits.maxStorageBufferBindingSize);
-    this.layout = layOut(graph, this.schedule, {
-      batch: this.chunk,
-      maxSlab,
-      reuse: options.reuse,
-      guard: options.poison ? guardBytes : 0,
-    });
+    const guard = options.poison ? guardBytes : 0;
+    this.layout = fittingLayout(graph, this.schedule, options.maxBatch, bounds, { ...options, guard });
+    this.chunk = this.layout.batch;
     this.#buffers = new Buffers(device, this.schedule, this.layout, parameters, options.poison);
   }
 

@@ -1,6 +1,7 @@
 import { GraphError } from "../errors.ts";
 import { type Graph, type Node, nodesOf, storageOf, type Tensor } from "../graph.ts";
 import { varyingNodes } from "../passes/foldChannelAffine.ts";
+import { byteSizeOf, typeAtBatch } from "../types.ts";
 
 /** The nodes that dispatch something, in the order they run. */
 export interface Schedule {
@@ -15,7 +16,7 @@ export interface Schedule {
 export function schedule(graph: Graph): Schedule {
   const order = nodesOf(graph);
   const varying = varyingNodes(graph);
-  const computed = advanceEarly(order.filter(({ op }) => !op.traits.source && !op.traits.view && !op.traits.updates));
+  const computed = order.filter(({ op }) => !op.traits.source && !op.traits.view && !op.traits.updates);
   // A node without inputs (a fill) is cheaper to run again than to keep, unless the prologue itself reads it.
   const isFree = (node: Node): boolean => node.inputs.length === 0;
   const kept = new Set(computed.filter((node) => !varying.has(node) && !isFree(node)));
@@ -25,7 +26,10 @@ export function schedule(graph: Graph): Schedule {
     sources: order.filter(({ op }) => op.traits.source),
     prologue: computed.filter((node) => kept.has(node)),
     main: insertUpdates(
-      computed.filter((node) => !kept.has(node)),
+      byMemory(
+        computed.filter((node) => !kept.has(node)),
+        new Set(Object.values(graph.outputs).map(storageOf)),
+      ),
       order,
       graph.updates ?? [],
     ),
@@ -33,15 +37,40 @@ export function schedule(graph: Graph): Schedule {
   };
 }
 
-/** Nodes that say so go right behind the last of their inputs. */
-function advanceEarly(order: readonly Node[]): Node[] {
-  const result = order.filter(({ op }) => !op.traits.early);
-  for (const node of order) {
-    if (!node.op.traits.early) continue;
-    const inputs = new Set(node.inputs.map((input) => storageOf(input).node));
-    result.splice(result.findLastIndex((other) => inputs.has(other)) + 1, 0, node);
+/**
+ * The same nodes with less alive between them: one that writes less than it lets go runs right behind its inputs, one that writes
+ * more right before its first reader.
+ */
+function byMemory(main: readonly Node[], outputs: ReadonlySet<Tensor>): Node[] {
+  const order = [...main];
+  const computed = new Set(main);
+  const readers = new Map<Tensor, Node[]>();
+  for (const node of main)
+    for (const read of new Set(node.inputs.map(storageOf))) readers.set(read, [...(readers.get(read) ?? []), node]);
+  const bytes = (tensor: Tensor): number => byteSizeOf(typeAtBatch(tensor.type, 1));
+  const sum = (tensors: readonly Tensor[]): number => tensors.reduce((total, tensor) => total + bytes(tensor), 0);
+  /** Bytes more that are alive after the node than before it, if it runs where `at` runs now. */
+  const growth = (node: Node, at: Node): number => {
+    const letsGo = (read: Tensor): boolean =>
+      computed.has(read.node) &&
+      !outputs.has(read) &&
+      readers.get(read)!.every((reader) => reader === node || order.indexOf(reader) < order.indexOf(at));
+    return sum(node.outputs) - sum([...new Set(node.inputs.map(storageOf))].filter(letsGo));
+  };
+  const move = (node: Node, to: number): void => {
+    const from = order.indexOf(node);
+    order.splice(from, 1);
+    order.splice(from < to ? to - 1 : to, 0, node);
+  };
+  for (const node of main) {
+    const inputs = new Set(node.inputs.map((read) => storageOf(read).node));
+    if (growth(node, node) < 0) move(node, order.findLastIndex((other) => inputs.has(other)) + 1);
   }
-  return result;
+  for (const node of [...order].reverse()) {
+    const first = order.find((other) => other.inputs.some((read) => storageOf(read).node === node));
+    if (first && growth(node, first) > 0) move(node, order.indexOf(first));
+  }
+  return order;
 }
 
 /** What a value is stored in: parameters by name, because two nodes may stand for one. */

@@ -125,7 +125,7 @@ function lookingAnswer({ answers, explanations }: ReportData, encodePng: EncodeP
     <p>${say(good ? "answers.curvesGood" : "answers.curvesBad", ...figures.map((value) => fixed(value, 3)), curves.images)}</p>
     ${
       shown.length > 0 &&
-      html`<figure class="wide"><figcaption>${say("answers.lookFigure")}</figcaption>
+      html`<figure class="wide"><figcaption>${say(masks ? "answers.lookFigure" : "answers.lookFigurePlain")}</figcaption>
     <ul class="thumbnails looked">${shown.map(
       ({ name, predicted, actual, gradcam }) =>
         html`<li><figure>${picture(gradcam.overlay, encodePng, { alt: say("explanations.overlayAlt", predicted, name).text, target: 150 })}<figcaption><span class="verdict ${predicted === actual ? "right" : "wrong"}">${say(predicted === actual ? "right" : "wrong")}</span> ${predicted}${

@@ -1,5 +1,5 @@
 import type { ComparisonResult, PolicyResult } from "../comparison.ts";
-import { accuracyChart, learningCurves } from "../comparisonCharts.ts";
+import { accuracyChart, policyCurves } from "../comparisonCharts.ts";
 import { fixed, percent, small } from "../format.ts";
 import { type Html, html } from "../html.ts";
 import { seriesLegend } from "../series.ts";
@@ -19,7 +19,7 @@ export function comparisonSection(result: ComparisonResult): Html {
   ${seriesLegend(policies.map(({ name }) => name))}
   <div class="pair">
     <figure><figcaption>Test accuracy: mean over seeds with its 95&nbsp;% interval, and each seed</figcaption>${accuracyChart(result)}</figure>
-    <figure><figcaption>Validation accuracy by epoch: mean and range over seeds</figcaption>${learningCurves(result)}</figure>
+    <figure><figcaption>Validation accuracy by epoch: mean and range over seeds</figcaption>${policyCurves(result)}</figure>
   </div>
   ${table(result)}
   <details><summary>Every run</summary>${runsTable(result)}</details>

@@ -15,6 +15,10 @@ export const answerTexts = {
     en: "4. Why must a flower app explain its answers?",
     es: "4. ¿Por qué debe explicarse una app de flores?",
   },
+  "answers.q4.objects": {
+    en: "4. Why must an app that names what it sees explain its answers?",
+    es: "4. ¿Por qué debe explicarse una app que nombra lo que ve?",
+  },
   "answers.q5": { en: "5. What would improve it?", es: "5. ¿Qué lo mejoraría?" },
 
   "answers.gain": { en: "Yes, on clean test images.", es: "Sí, con imágenes de prueba limpias." },
@@ -84,6 +88,10 @@ export const answerTexts = {
     en: "Nobody outlined the flowers in these photographs, so only your eyes can judge the place.",
     es: "Nadie marcó el contorno de las flores en estas fotografías, así que solo tus ojos pueden juzgar el lugar.",
   },
+  "answers.lookUnknown.objects": {
+    en: "Nobody outlined the objects in these pictures, so only your eyes can judge the place.",
+    es: "Nadie marcó el contorno de los objetos en estas imágenes, así que solo tus ojos pueden juzgar el lugar.",
+  },
   "answers.pointing": {
     en: "{map}’s peak lies on the flower in {0} of {1} test images ({2}); {3} of the map’s mass is inside the outline, which covers {4} of the picture.",
     es: "El máximo de {map} cae sobre la flor en {0} de {1} imágenes de prueba ({2}); {3} de la masa del mapa está dentro del contorno, que cubre {4} de la imagen.",
@@ -112,6 +120,7 @@ export const answerTexts = {
     en: "{map} for the answer; images whose peak lies beside the flower come first",
     es: "{map} de la respuesta; primero las imágenes con el máximo fuera de la flor",
   },
+  "answers.lookFigurePlain": { en: "{map} for the answer", es: "{map} de la respuesta" },
 
   "answers.noMistake": {
     en: "It was not wrong once on {0} test images. That says the test is easy, not that the model is perfect.",
@@ -153,6 +162,10 @@ export const answerTexts = {
   "answers.why": {
     en: "Who asks an app for a flower’s name may want to eat, pick or treat the plant, and cannot check the answer: that is why they ask. A name without a reason looks the same whether it is right, guessed or read off the background. A map lets a person see when the model did not look at the flower, and a developer find faults that accuracy hides. Found in this run:",
     es: "Quien pregunta a una app el nombre de una flor quizá quiera comerla, cogerla o tratarla, y no puede comprobar la respuesta: por eso pregunta. Un nombre sin razón parece igual si es correcto, adivinado o leído del fondo. Un mapa deja ver cuándo el modelo no miró la flor, y encontrar fallos que la exactitud esconde. Hallado en esta ejecución:",
+  },
+  "answers.why.objects": {
+    en: "Who asks an app what a picture shows often cannot check the answer: that is why they ask. A name without a reason looks the same whether it is right, guessed or read off the background. A map lets a person see when the model did not look at the object, and a developer find faults that accuracy hides. Found in this run:",
+    es: "Quien pregunta a una app qué muestra una imagen muchas veces no puede comprobar la respuesta: por eso pregunta. Un nombre sin razón parece igual si es correcto, adivinado o leído del fondo. Un mapa deja ver cuándo el modelo no miró el objeto, y encontrar fallos que la exactitud esconde. Hallado en esta ejecución:",
   },
   "risk.sure": {
     en: "<strong>Sure and wrong.</strong> {0} of {1} answers were wrong although given with 80 % confidence or more; the surest with {2}.",
@@ -221,6 +234,10 @@ export const answerTexts = {
     en: "<strong>Calibrate.</strong> The confidence is off by {0} on average: scale the logits by a temperature fitted on the validation images; accuracy stays.",
     es: "<strong>Calibrar.</strong> La confianza se desvía {0} en promedio: escalar los logits con una temperatura ajustada en validación; la exactitud no cambia.",
   },
+  "improve.scratch": {
+    en: "<strong>Train more than the head.</strong> A small network from scratch, all of it trained on the same images, answers {0} of the test images rightly, the head on frozen features {1}: unfreeze the backbone’s last blocks.",
+    es: "<strong>Entrenar más que la cabeza.</strong> Una red pequeña desde cero, entrenada entera con las mismas imágenes, acierta {0} de las imágenes de prueba, y la cabeza sobre características congeladas {1}: descongelar los últimos bloques de la red base.",
+  },
   "improve.testImages": {
     en: "<strong>Measure more finely.</strong> The effect of augmentation lies between {0} and {1} points: more seeds or test images before deciding on it (<code>--full</code>).",
     es: "<strong>Medir con más finura.</strong> El efecto del aumento está entre {0} y {1} puntos: más semillas o imágenes de prueba antes de decidir (<code>--full</code>).",
@@ -232,6 +249,7 @@ export const answerTexts = {
   "kind.corruption": { en: "worst corruption", es: "peor corrupción" },
   "kind.background": { en: "background", es: "fondo" },
   "kind.calibration": { en: "calibration", es: "calibración" },
+  "kind.scratch": { en: "unfreeze", es: "descongelar" },
   "kind.testImages": { en: "finer test", es: "prueba más fina" },
 
   "scratch.title": { en: "Transfer, or from scratch?", es: "¿Transferir o empezar de cero?" },
@@ -244,12 +262,24 @@ export const answerTexts = {
     es: "Transferir es mejor por {0} puntos (intervalo del 95&nbsp;% de {1} a {2}, McNemar p = {3}).",
   },
   "scratch.scratch": {
-    en: "From scratch is better here: transfer differs by {0} points (95&nbsp;% interval {1} to {2}, McNemar p = {3}).",
-    es: "Aquí es mejor empezar de cero: transferir difiere en {0} puntos (intervalo del 95&nbsp;% de {1} a {2}, McNemar p = {3}).",
+    en: "From scratch is better here, by {0} points (95&nbsp;% interval {1} to {2}, McNemar p = {3}).",
+    es: "Aquí es mejor empezar de cero, por {0} puntos (intervalo del 95&nbsp;% de {1} a {2}, McNemar p = {3}).",
+  },
+  "scratch.transferWhy": {
+    en: "What the backbone learnt from other pictures is worth more than what so few images can teach from nothing, and only the head had to be trained.",
+    es: "Lo que la red base aprendió de otras imágenes vale más que lo que tan pocas pueden enseñar desde cero, y solo hubo que entrenar la cabeza.",
+  },
+  "scratch.scratchWhy": {
+    en: "The frozen features were learnt from other pictures and a head cannot change them, while these images are many and alike enough to teach features of their own. That is no verdict on transfer: to unfreeze the backbone is the next thing to try.",
+    es: "Las características congeladas se aprendieron de otras imágenes y una cabeza no puede cambiarlas, mientras que estas imágenes son lo bastante numerosas y parecidas como para enseñar las suyas. No es un veredicto sobre transferir: lo siguiente es descongelar la red base.",
   },
   "scratch.open": {
     en: "These images do not decide between them: transfer differs by {0} points (95&nbsp;% interval {1} to {2}, McNemar p = {3}).",
     es: "Estas imágenes no deciden entre las dos: transferir difiere en {0} puntos (intervalo del 95&nbsp;% de {1} a {2}, McNemar p = {3}).",
+  },
+  "scratch.curves": {
+    en: "Validation accuracy by epoch",
+    es: "Exactitud de validación por época",
   },
   "scratch.trained": { en: "weights trained", es: "pesos entrenados" },
   "scratch.all": { en: "weights in all", es: "pesos en total" },

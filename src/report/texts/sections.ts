@@ -34,6 +34,7 @@ export const sectionTexts = {
     es: "Pétalos: un clasificador de flores y sus razones",
   },
   "title.flowers": { en: "A flower classifier and its reasons", es: "Un clasificador de flores y sus razones" },
+  "title.flowers.objects": { en: "A classifier and its reasons", es: "Un clasificador y sus razones" },
   "title.task": { en: "{0}, on {1} classes of {2}", es: "{0}, con {1} clases de {2}" },
   "title.smallCnn": { en: "smallCnn from scratch", es: "smallCnn desde cero" },
   "title.embedded": {
@@ -322,8 +323,8 @@ export const sectionTexts = {
   },
   "guide.neither": { en: "What neither shows", es: "Lo que ninguno muestra" },
   "guide.neither1": {
-    en: "Both describe this network on this picture. They say where the score came from, not whether the reason is a good one, nor what the network would have answered had that part looked different. A map on the flower does not prove that the flower's shape was understood, and a wrong answer often comes with a map that looks reasonable.",
-    es: "Ambos describen esta red ante esta imagen. Dicen de dónde vino la puntuación, no si la razón es buena ni qué habría respondido la red si esa parte fuera distinta. Un mapa sobre la flor no demuestra que se entendiera su forma, y una respuesta errónea suele traer un mapa que parece razonable.",
+    en: "Both describe this network on this picture. They say where the score came from, not whether the reason is a good one, nor what the network would have answered had that part looked different. A map on the object does not prove that its shape was understood, and a wrong answer often comes with a map that looks reasonable.",
+    es: "Ambos describen esta red ante esta imagen. Dicen de dónde vino la puntuación, no si la razón es buena ni qué habría respondido la red si esa parte fuera distinta. Un mapa sobre el objeto no demuestra que se entendiera su forma, y una respuesta errónea suele traer un mapa que parece razonable.",
   },
 
   "mistakes.title": { en: "The mistakes", es: "Los errores" },
@@ -375,14 +376,15 @@ export const sectionTexts = {
   "setting.batch": { en: "Batch", es: "Lote" },
   "setting.learningRate": { en: "Learning rate", es: "Tasa de aprendizaje" },
   "setting.policy": { en: "Policy", es: "Política de aumento" },
-  "setting.input size": { en: "input size", es: "tamaño de entrada" },
+  "setting.input size": { en: "Input size", es: "Tamaño de entrada" },
   "setting.preprocessing": { en: "Preprocessing", es: "Preprocesamiento" },
-  "setting.weights SHA-256": { en: "weights SHA-256", es: "SHA-256 de los pesos" },
+  "setting.weights SHA-256": { en: "SHA-256 of the weights", es: "SHA-256 de los pesos" },
   "setting.map": { en: "Map", es: "Mapa" },
   "setting.material": { en: "Material", es: "Material" },
   "setting.training": { en: "Training", es: "Entrenamiento" },
   "setting.test": { en: "Test", es: "Prueba" },
   "setting.robustness": { en: "Robustness", es: "Robustez" },
   "setting.explanations": { en: "Explanations", es: "Explicaciones" },
+  "setting.scratch": { en: "Network from scratch", es: "Red desde cero" },
   "setting.notebook": { en: "The notebook’s choices", es: "Las decisiones del cuaderno" },
 } as const;
