@@ -42,6 +42,32 @@ export function relativeL2(got: ArrayLike<number>, want: ArrayLike<number>): num
   return Number.isNaN(distance) ? Number.POSITIVE_INFINITY : distance;
 }
 
+/** Rounding alone may put a gradient this far off where its terms cancel; nearer ones need no second look. */
+const suspect = 1e-6;
+/** Condition numbers up to this one are the kernel's to bear. */
+const bearable = 16;
+
+/**
+ * The relative distance, with the terms' size in place of the result's where the terms cancel: the norm is at least what moving every
+ * input by one unit in the last place (2⁻²³) moves the result by, divided by that unit and by sixteen (Higham 2002, §1.6).
+ */
+function conditionedL2(got: ArrayLike<number>, want: ArrayLike<number>, moved: () => ArrayLike<number>): number {
+  const distance = relativeL2(got, want);
+  if (!(distance > suspect && Number.isFinite(distance))) return distance;
+  return distance / Math.max(1, relativeL2(moved(), want) / (bearable * 2 ** -23));
+}
+
+/** Every float moved by one unit in the last place, up or down. */
+const movedByUnit = (feeds: Feeds): Feeds =>
+  Object.fromEntries(
+    Object.entries(feeds).map(([name, data], index) => [
+      name,
+      data instanceof Float32Array
+        ? data.map((value, at) => value * (1 + (uniform(index, 9, at) < 0.5 ? -1 : 1) * 2 ** -23))
+        : data,
+    ]),
+  );
+
 export const caseName = ({ op }: OpEntry, { inputs, attributes }: OpCase): string =>
   `${op.name}/${inputs.map(({ shape }) => formatShape(shape)).join("·")}${attributes ? ` ${JSON.stringify(attributes)}` : ""}`;
 
@@ -74,6 +100,11 @@ export async function checkOp(device: Device, entry: OpEntry, opCase: OpCase, se
     return { name, forward: await checkUpdate(device, entry, opCase, data), gradient: 0, differences: Number.NaN };
   const { graph, feeds, cotangents, wrt } = caseGraph(entry, opCase, data, seed);
   const want = runReference(graph, feeds, { references }).outputs;
+  let moved: typeof want | undefined;
+  const movedAt = (key: string): ArrayLike<number> => {
+    moved ??= runReference(graph, movedByUnit(feeds), { references }).outputs;
+    return moved[key];
+  };
   const plan = await compile(device, graph, { poison: true, reuse: false });
   try {
     const got = await plan.run(feeds);
@@ -82,7 +113,7 @@ export async function checkOp(device: Device, entry: OpEntry, opCase: OpCase, se
         0,
         ...Object.keys(want)
           .filter((key) => key.startsWith(prefix))
-          .map((key) => relativeL2(got[key], want[key])),
+          .map((key) => conditionedL2(got[key], want[key], () => movedAt(key))),
       );
     const stray = await plan.strayWrites();
     if (stray) return { name: `${name}: ${stray}`, forward: Number.POSITIVE_INFINITY, gradient: 0, differences: 0 };
