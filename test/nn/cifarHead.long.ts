@@ -4,13 +4,11 @@ import { openPart } from "../../src/cli/dataset.ts";
 import { Terminal } from "../../src/cli/terminal.ts";
 import { openDataset } from "../../src/data/loaders.node.ts";
 import type { PartName } from "../../src/data/loaders.ts";
-import { createClassifier } from "../../src/nn/classifier.ts";
 import { computeFeatures, featureChannels } from "../../src/nn/features.ts";
-import { loadWeights } from "../../src/nn/formats/files.node.ts";
-import { KERAS_MOBILENET_V2_PREPROCESSING } from "../../src/nn/formats/inspect.ts";
 import { trainHead } from "../../src/nn/headTraining.ts";
 import { testDevice } from "../device.ts";
 import { hasShared, shared } from "../shared.ts";
+import { imagenetBackbone } from "./imagenetBackbone.ts";
 
 /** Accuracy on the 2,000 test images: Adam 1e-3, batches of 32, ten epochs over all 12,000 training images. */
 const keras = 0.67;
@@ -29,15 +27,7 @@ const shown = (values: readonly number[]): string => values.map((value) => value
 describe.skipIf(!hasShared)("a head on frozen features of CIFAR-10 at 96 pixels", () => {
   it("ends not below Keras' 0.67 by more than 0.01", async () => {
     const device = await testDevice();
-    const { tensors } = await loadWeights(
-      shared("weights/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"),
-    );
-    const backbone = createClassifier(device, {
-      architecture: { name: "mobilenetV2", width: 1, inputSize: [size, size], classes: null, head: "gap-dense" },
-      preprocessing: KERAS_MOBILENET_V2_PREPROCESSING,
-      classNames: null,
-      tensors,
-    });
+    const backbone = await imagenetBackbone(size);
     const dataset = await openDataset("cifar10", { root: shared("data"), seed: 0 });
     const featuresOf = async (name: PartName) => {
       const options = { inputSize: [size, size], resize: "tf", strict: true, cacheLimit: 1, memory: 1024 } as const;

@@ -1,14 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { pixelSource } from "../../src/cli/dataset.ts";
 import { listedFiles, loadFiles, readSplitFile } from "../../src/data/folders.node.ts";
-import { createClassifier } from "../../src/nn/classifier.ts";
 import { computeFeatures, featureChannels } from "../../src/nn/features.ts";
-import { loadWeights } from "../../src/nn/formats/files.node.ts";
-import { KERAS_MOBILENET_V2_PREPROCESSING } from "../../src/nn/formats/inspect.ts";
 import { trainHead } from "../../src/nn/headTraining.ts";
 import type { LabelledPixelSource } from "../../src/nn/pixelSource.ts";
 import { testDevice } from "../device.ts";
 import { hasShared, shared } from "../shared.ts";
+import { imagenetBackbone } from "./imagenetBackbone.ts";
 
 /** Means over three seeds of Keras' best validation accuracy, on the same files with the same settings. */
 const keras: readonly (readonly [size: number, accuracy: number])[] = [
@@ -29,15 +27,7 @@ async function photographs(part: "train" | "validation", size: number): Promise<
 describe.skipIf(!hasShared)("a head on the flower photographs", () => {
   it.each(keras)("reaches at %i pixels the accuracy of Keras, %f", async (size, accuracy) => {
     const device = await testDevice();
-    const { tensors } = await loadWeights(
-      shared("weights/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"),
-    );
-    const backbone = createClassifier(device, {
-      architecture: { name: "mobilenetV2", width: 1, inputSize: [size, size], classes: null, head: "gap-dense" },
-      preprocessing: KERAS_MOBILENET_V2_PREPROCESSING,
-      classNames: null,
-      tensors,
-    });
+    const backbone = await imagenetBackbone(size);
     const featuresOf = async (part: "train" | "validation") => {
       const source = await photographs(part, size);
       return { features: await computeFeatures(backbone, source), labels: source.labels };

@@ -43,7 +43,6 @@ export const packMaskOp = defineOp("packMask", {
       bytes: 16 * rows * vectors + 4 * words,
     };
   },
-  traits: {},
 });
 
 /** The words of {@link packMaskOp} with `maskRows` rows each, in float64. */

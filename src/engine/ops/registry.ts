@@ -33,7 +33,7 @@ import * as sources from "./sources.ts";
 import * as unary from "./unary.ts";
 import * as updates from "./updates.ts";
 
-/** Every op with its float64 reference and its cases: one line each. Only tests, `verify`, `doctor` and the CPU interpreter import it. */
+/** One line an op. */
 const entries: readonly (Omit<OpEntry, "cases"> & { readonly cases: () => readonly OpCase[] })[] = [
   { op: sources.fillOp, reference: sources.fillReference, cases: sources.fillCases },
   { op: unary.reluOp, reference: unary.reluReference, cases: unary.reluCases },
@@ -237,6 +237,7 @@ const entries: readonly (Omit<OpEntry, "cases"> & { readonly cases: () => readon
   { op: mix.cutMixOp, reference: mix.cutMixReference, cases: mix.cutMixCases },
 ];
 
+/** Every op with its float64 reference and its cases. Only tests, `verify`, `doctor` and the CPU interpreter import it. */
 export const registry: readonly OpEntry[] = entries.map((entry) => ({ ...entry, cases: entry.cases() }));
 
 /** The float64 loops by op name, for `runReference`. */

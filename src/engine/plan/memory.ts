@@ -53,6 +53,9 @@ function largest(load: Float64Array): number {
   return most;
 }
 
+/** The first step at which each slab holds most. */
+const peaksOf = (loads: readonly Float64Array[]): number[] => loads.map((load) => load.indexOf(largest(load)));
+
 /**
  * Slabs of values such that the sum over slabs of the most that each holds at one step is less. A trial exchanges two slabs along a
  * chain of values that must be apart (Kempe 1879) and is taken back if the sum grows. A round begins at the best colours so far
@@ -69,10 +72,9 @@ function recolour(lifetimes: readonly Lifetime[], { placements, slabs, lowerBoun
   let least = Number.POSITIVE_INFINITY;
   for (let round = 0; round < rounds && least > enough * lowerBound; round++) {
     let colours = best;
-    let loads = loadsOf(lifetimes, colours, slabs.length);
+    let peaks = peaksOf(loadsOf(lifetimes, colours, slabs.length));
     let sum = 0;
     for (let trial = 0; trial < trialsOfRound; trial++) {
-      const peaks = loads.map((load) => load.indexOf(largest(load)));
       const isAtPeak = (index: number): boolean => {
         const { from, to } = lifetimes[index];
         return from <= peaks[colours[index]] && peaks[colours[index]] <= to;
@@ -87,9 +89,9 @@ function recolour(lifetimes: readonly Lifetime[], { placements, slabs, lowerBoun
         for (const next of lifetimes[index].apart)
           if (colours[next] === one || colours[next] === other) chain.add(next);
       const changed = colours.map((colour, index) => (!chain.has(index) ? colour : colour === one ? other : one));
-      const changedLoads = loadsOf(lifetimes, changed, slabs.length);
-      const now = changedLoads.reduce((held, load) => held + largest(load), 0);
-      if (trial < kicksOfRound || now <= sum) [colours, loads, sum] = [changed, changedLoads, now];
+      const loads = loadsOf(lifetimes, changed, slabs.length);
+      const now = loads.reduce((held, load) => held + largest(load), 0);
+      if (trial < kicksOfRound || now <= sum) [colours, peaks, sum] = [changed, peaksOf(loads), now];
     }
     if (sum < least) [best, least] = [colours, sum];
   }

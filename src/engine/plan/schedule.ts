@@ -67,7 +67,8 @@ function byMemory(main: readonly Node[], outputs: ReadonlySet<Tensor>): Node[] {
     if (growth(node, node) < 0) move(node, order.findLastIndex((other) => inputs.has(other)) + 1);
   }
   for (const node of [...order].reverse()) {
-    const first = order.find((other) => other.inputs.some((read) => storageOf(read).node === node));
+    const own = new Set(node.outputs.flatMap((output) => readers.get(output) ?? []));
+    const first = order.find((other) => own.has(other));
     if (first && growth(node, first) > 0) move(node, order.indexOf(first));
   }
   return order;
