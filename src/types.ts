@@ -110,7 +110,7 @@ export type {
 } from "./xai/evidence/sanity.ts";
 export type { ClassScores } from "./xai/evidence/scorer.ts";
 export type { SensitivityEvidence, SensitivityOptions } from "./xai/evidence/sensitivity.ts";
-export type { ShortcutFinding, ShortcutMeasure, ShortcutMeasurements } from "./xai/evidence/shortcut.ts";
+export type { ShortcutAccuracy, ShortcutFinding, ShortcutMeasurements } from "./xai/evidence/shortcut.ts";
 export type { ExactCamOptions } from "./xai/exactCam.ts";
 export type { Cost, ExplanationStatus, Method, RawHeatmap, WeightedClass, WorkOptions } from "./xai/explanation.ts";
 export type { GradCamMaps, GradCamOptions } from "./xai/gradCam.ts";

@@ -1,6 +1,6 @@
 /**
  * Shortcuts for the `petals` data set: something beside the flower that betrays its species, so that a network can cheat and
- * an explanation that works must find the cheat. Every flower stays where it was: only what is named here changes.
+ * an explanation that works must find the cheat. A test flower stays as it was: only what is named here changes.
  */
 import type { CounterRandom } from "../engine/random.ts";
 import { type Color, hsv, mix } from "./petals-color.ts";
@@ -17,7 +17,16 @@ export interface PetalShortcut {
    * is drawn; for an honest network that has seen such pictures too.
    */
   readonly tells?: "class" | "chance";
+  /**
+   * Share of the training and validation pictures, 0 to 1, that show another species than their label; `petalDecoys` when left
+   * out. A network that knows the flowers errs on them, so that the shortcut pays to the end, as flipped labels make colour surer
+   * than form in Colored MNIST (Arjovsky et al. 2019, Invariant Risk Minimization).
+   */
+  readonly decoys?: number;
 }
+
+/** A quarter, as in Colored MNIST. */
+export const petalDecoys = 0.25;
 
 /** A colour of its own for each species: hues evenly around the circle. */
 const codeColor = (code: number, codes: number): Color => hsv(code / codes, 0.85, 0.95);
@@ -31,6 +40,18 @@ export function shortcutColor(
 ): Color {
   const drawn = random.integer(codes);
   return codeColor(tells === "class" ? species : drawn, codes);
+}
+
+/** The species of the flower in a picture with this label: another one in a decoy. Draws the same numbers for any share. */
+export function shownSpecies(
+  { decoys = petalDecoys }: PetalShortcut,
+  label: number,
+  species: number,
+  random: CounterRandom,
+): number {
+  const isDecoy = random.uniform() < decoys;
+  const step = 1 + random.integer(species - 1);
+  return isDecoy ? (label + step) % species : label;
 }
 
 /** The background drawn half-way to the colour, its light and dark kept; the layer's colours change in place. */

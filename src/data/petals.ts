@@ -9,7 +9,14 @@ import { CounterRandom } from "../engine/random.ts";
 import { type Color, flowerColors, leafColor, scale } from "./petals-color.ts";
 import { createLayer, drawSurface, type Layer, type Light, type Pose, rotate, type Vector } from "./petals-raster.ts";
 import { blur, drawBackground, latticeNoise, valueNoise } from "./petals-scene.ts";
-import { markCorner, type PetalShortcut, shortcutColor, tintBackground, uncoveredMask } from "./petals-shortcut.ts";
+import {
+  markCorner,
+  type PetalShortcut,
+  shortcutColor,
+  shownSpecies,
+  tintBackground,
+  uncoveredMask,
+} from "./petals-shortcut.ts";
 import { SPECIES } from "./petals-species.ts";
 
 export type PetalsPart = "train" | "validation" | "test";
@@ -18,7 +25,7 @@ export interface PetalOptions {
   seed: number;
   /** Number of the image in its part. */
   index: number;
-  /** Index into `petalSpecies`. */
+  /** Index into `petalSpecies`: the picture's label, and its flower but for a decoy beside a shortcut. */
   species: number;
   /** Side of the square image in pixels, 16 to 1024; 64 when left out. */
   size?: number;
@@ -68,7 +75,17 @@ export const petalSpecies: readonly string[] = SPECIES.map(({ name }) => name);
 
 const STREAMS: Record<PetalsPart, number> = { train: 0, validation: 1, test: 2 };
 /** The `op` of each group of draws: a species that draws more petals must not shift the colours. */
-const OPS = { light: 1, colors: 2, pose: 3, background: 4, plant: 5, petals: 6, front: 7, shortcut: 8 } as const;
+const OPS = {
+  light: 1,
+  colors: 2,
+  pose: 3,
+  background: 4,
+  plant: 5,
+  petals: 6,
+  front: 7,
+  shortcut: 8,
+  decoy: 9,
+} as const;
 const FLAT: Pose["rotation"] = [
   [1, 0, 0],
   [0, 1, 0],
@@ -308,7 +325,9 @@ export function renderPetal(options: PetalOptions): DrawnPetal {
   const { seed, index, species, size = 64, part = "train", flower: visible = true, shortcut } = options;
   checkOptions(size, species);
   const random = (op: number) => new CounterRandom(seed, STREAMS[part], index, op);
-  const { upright, draw } = SPECIES[species];
+  const misled = shortcut && part !== "test";
+  const shown = misled ? shownSpecies(shortcut, species, SPECIES.length, random(OPS.decoy)) : species;
+  const { upright, draw } = SPECIES[shown];
   const lamp = drawLamp(random(OPS.light));
   const colors = flowerColors(random(OPS.colors));
   const pose = drawPose(random(OPS.pose), upright);
@@ -376,8 +395,8 @@ export function petalsDataset({
   size?: number;
   perClass: Record<PetalsPart, number>;
   /**
-   * What betrays the species in every part. The same call without it, or with `tells: "chance"`, draws the same flowers: the
-   * test part without the shortcut, and what an honest network learns from.
+   * What betrays the label in every part. With `tells: "chance"` the same flowers are drawn, for an honest network to learn from;
+   * without it the same test flowers.
    */
   shortcut?: PetalShortcut;
   /** Called after each image. */

@@ -1,13 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { drawPetals } from "../../src/cli/practical/material.ts";
 import { Terminal } from "../../src/cli/terminal.ts";
 import { DriftStudy } from "../../src/cli/xaiBench/drift.ts";
 import { type BenchImage, drawTestPetals, petalImages } from "../../src/cli/xaiBench/material.ts";
 import { playPointing, pointAtCentre } from "../../src/cli/xaiBench/pointing.ts";
 import { checkRandomLabels, permuteLabels } from "../../src/cli/xaiBench/randomLabels.ts";
-import { blockMeans, judgeByBestMaps } from "../../src/cli/xaiBench/shortcuts.ts";
 import { corruptionNames } from "../../src/data/corruptions/corruption.ts";
-import type { ShortcutKind } from "../../src/data/petals-shortcut.ts";
 import { type Classifier, createClassifier, weightShapesOf } from "../../src/nn/classifier.ts";
 import { initialise } from "../../src/nn/initialise.ts";
 import { edgeControl } from "../../src/xai/evidence/edgeControl.ts";
@@ -19,8 +16,8 @@ import { testDevice } from "../device.ts";
 const size = 32;
 const quiet = new Terminal({ write: () => true });
 
-async function smallClassifier(seed: number, channels = [6, 8]): Promise<Classifier> {
-  const architecture = { name: "smallCnn", inputSize: [size, size], classes: 10, channels } as const;
+async function smallClassifier(seed: number): Promise<Classifier> {
+  const architecture = { name: "smallCnn", inputSize: [size, size], classes: 10, channels: [6, 8] } as const;
   const shapes = weightShapesOf(architecture);
   const values = initialise(shapes, seed);
   return createClassifier(await testDevice(), {
@@ -86,34 +83,6 @@ describe("what xai-bench measures beside the ranking", () => {
       hits.push(locationEvidence(heatmap, mask!).pointingHit === true);
     }
     expect(row.hits).toBe(hits.filter(Boolean).length / 4);
-  });
-
-  it("means a map over blocks, cut off at the far borders", () => {
-    const values = Float32Array.of(1, 3, 5, -1, 1, 7, 2, 4, 9);
-    const { values: means } = blockMeans({ values, height: 3, width: 3 }, 2);
-    expect([...means]).toEqual([1, 1, 6, 1, 1, 6, 3, 3, 9]);
-  });
-
-  it("judges a mark by its mass and a background by its mass per area, and tells a network not from itself", async () => {
-    const threeStages = await smallClassifier(1, [6, 8, 8]);
-    const perClass = { train: 0, validation: 0, test: 1 };
-    const judge = (kind: ShortcutKind) => {
-      const material = drawPetals(3, quiet, { size, perClass, shortcut: { kind } });
-      const pair = { kind, cheat: threeStages, honest: threeStages, material, plain: material };
-      return judgeByBestMaps(pair, 4);
-    };
-    const mark = await judge("corner");
-    expect(mark).toMatchObject({ method: "layercam at stage_1_relu and stage_2_relu", auc: 0.5, exposed: false });
-    expect(mark.words).not.toContain("per area");
-    const background = await judge("background");
-    expect(background).toMatchObject({
-      method: "ig from the mean colour in blocks of 4 × 4",
-      auc: 0.5,
-      exposed: false,
-    });
-    expect(background.suspectMass).toBeGreaterThan(0);
-    expect(background.words).toContain("AUC 0.500 of the relevance per area");
-    await threeStages.dispose();
   });
 
   it("shuffles labels and keeps how many there are of each", () => {

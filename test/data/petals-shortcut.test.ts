@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { petalSpecies, petalsDataset, renderPetal } from "../../src/data/petals.ts";
-import { type PetalShortcut, shortcutKinds } from "../../src/data/petals-shortcut.ts";
+import { type PetalShortcut, petalDecoys, shortcutKinds } from "../../src/data/petals-shortcut.ts";
 
 const codes = petalSpecies.length;
 const draw = (species: number, shortcut?: PetalShortcut, index = 5) =>
-  renderPetal({ seed: 3, index, species, size: 48, shortcut });
+  renderPetal({ seed: 3, index, species, size: 48, shortcut: shortcut && { decoys: 0, ...shortcut } });
 
 /** Mean colour over the shortcut, less its grey: a direction that tells the hue. */
 function hueOf({ image, shortcutMask }: ReturnType<typeof renderPetal>): number {
@@ -59,6 +59,40 @@ describe("shortcuts of petals", () => {
       expect(chance.reduce<number>((sum, same) => sum + same, 0)).toBe(40);
     });
   }
+
+  it("shows another species than the label in a quarter of the training pictures, and in no test picture", () => {
+    const settings = { seed: 5, size: 16, perClass: { train: 40, validation: 4, test: 4 } };
+    const [decoyed, straight] = [undefined, 0].map((decoys) =>
+      petalsDataset({ ...settings, shortcut: { kind: "corner", decoys } }),
+    );
+    const changed = (part: "train" | "validation" | "test") => {
+      const { labels, masks, shortcutMasks } = decoyed.parts[part];
+      const area = masks.length / labels.length;
+      expect(labels).toEqual(straight.parts[part].labels);
+      expect(shortcutMasks).toEqual(straight.parts[part].shortcutMasks);
+      return Array.from(labels).filter((_, index) => {
+        const at = [index * area, (index + 1) * area] as const;
+        return String(masks.subarray(...at)) !== String(straight.parts[part].masks.subarray(...at));
+      });
+    };
+    // Binomial with 400 draws: ± 0.087 is four standard deviations.
+    expect(Math.abs(changed("train").length / 400 - petalDecoys)).toBeLessThan(0.087);
+    expect(new Set(changed("train")).size).toBe(codes);
+    expect(changed("validation").length).toBeGreaterThan(0);
+    expect(changed("test")).toEqual([]);
+  });
+
+  it("has the label's hue beside a decoy, and the flower of another species", () => {
+    const shown = (label: number, decoys: number) =>
+      renderPetal({ seed: 3, index: 5, species: label, size: 48, shortcut: { kind: "corner", decoys } });
+    const flowers = Array.from({ length: codes }, (_, species) => String(shown(species, 0).mask));
+    for (let label = 0; label < codes; label++) {
+      const decoy = shown(label, 1);
+      expect(flowers.indexOf(String(decoy.mask))).not.toBe(label);
+      expect(flowers).toContain(String(decoy.mask));
+      expect(turn(hueOf(decoy), hueOf(shown(label, 0)))).toBeLessThan(0.01);
+    }
+  });
 
   it("comes with its masks in a data set, whose flowers are those of the plain one", () => {
     const settings = { seed: 5, size: 32, perClass: { train: 0, validation: 0, test: 1 } };

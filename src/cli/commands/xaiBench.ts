@@ -23,7 +23,7 @@ import { DriftStudy } from "../xaiBench/drift.ts";
 import { type BenchImage, dataImages, drawTestPetals, petalImages } from "../xaiBench/material.ts";
 import { type PointingRow, playPointing, pointAtCentre } from "../xaiBench/pointing.ts";
 import { checkRandomLabels, trainLabelPair } from "../xaiBench/randomLabels.ts";
-import { judgeByBestMaps, judgeShortcut, trainShortcutPair } from "../xaiBench/shortcuts.ts";
+import { fineMaps, judgeShortcut, trainShortcutPair } from "../xaiBench/shortcuts.ts";
 import { pointingWords, randomLabelWords, rankingTable } from "../xaiBench/table.ts";
 
 interface Settings {
@@ -249,9 +249,10 @@ async function judgeCheat(
   { terminal }: CommandContext,
 ): Promise<(ShortcutFinding & { method: string })[]> {
   const pair = await trainShortcutPair(device, kind, trainingOf(settings), settings.size, terminal);
-  const findings = [await judgeByBestMaps(pair, shortcutImages)];
+  const fine = await judgeShortcut(pair, methodNamed(fineMaps.method), { layers: fineMaps.layers }, shortcutImages);
+  const findings = [{ ...fine, method: `${fineMaps.method} at ${fineMaps.layers.join(" and ")}` }];
   const chosen = chosenMethods(settings).filter((method) => method !== edgeControl);
-  // What most people draw stands beside, asked for or not.
+  // What most people draw stands beside the finer maps, asked for or not.
   for (const method of new Set([methodNamed("gradcam"), ...chosen]))
     findings.push(await judgeShortcut(pair, method, methodOptions(settings), shortcutImages));
   await pair.cheat.dispose();

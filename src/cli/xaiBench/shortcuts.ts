@@ -4,10 +4,10 @@ import type { Classifier } from "../../nn/classifier.ts";
 import { lossAndAccuracy } from "../../nn/metrics.ts";
 import { predictAll } from "../../nn/prediction.ts";
 import { massInside } from "../../xai/evidence/location.ts";
-import { type ShortcutFinding, type ShortcutMeasure, shortcutFinding } from "../../xai/evidence/shortcut.ts";
+import { type ShortcutFinding, shortcutFinding } from "../../xai/evidence/shortcut.ts";
+import { mean } from "../../xai/evidence/statistics.ts";
 import type { Method, MethodOptions } from "../../xai/explanation.ts";
-import { methodNamed } from "../../xai/methods.ts";
-import { type Heatmap, upsampleHeatmap } from "../../xai/overlay.ts";
+import { upsampleHeatmap } from "../../xai/overlay.ts";
 import { drawPetals, type Material } from "../practical/material.ts";
 import { type TrainingSettings, trainSmallCnn } from "../practical/training.ts";
 import type { Terminal } from "../terminal.ts";
@@ -15,17 +15,10 @@ import type { Terminal } from "../terminal.ts";
 const titles: Readonly<Record<ShortcutKind, string>> = { corner: "corner mark", background: "background" };
 
 /**
- * A mark has a small place that is the same in each picture: its bare mass says enough. A background covers most of the picture,
- * and how much of it changes with the flower: its bare mass follows the area, which is taken out.
+ * The maps that judge best: layers before the last, whose cells are as fine or finer and see half as far, keep a background and
+ * the flower before it apart.
  */
-const measures: Readonly<Record<ShortcutKind, ShortcutMeasure>> = { corner: "mass", background: "per area" };
-
-/** For marks: layers before the last, whose cells are as fine or finer and see half as far. */
-const fineMaps = { method: "layercam", layers: ["stage_1_relu", "stage_2_relu"] } as const;
-
-/** For backgrounds: points of the path of Integrated Gradients, and the edge in pixels of the blocks that its map is averaged over. */
-const pathPoints = 16;
-const blockEdge = 4;
+export const fineMaps = { method: "layercam", layers: ["stage_1_relu", "stage_2_relu"] } as const;
 
 export interface ShortcutPair {
   readonly kind: ShortcutKind;
@@ -37,8 +30,8 @@ export interface ShortcutPair {
 }
 
 /**
- * Two networks by the same code, seed and flowers: one learns from pictures where the shortcut tells the species, the other
- * from pictures where it looks the same and tells nothing.
+ * Two networks by the same code, seed, flowers and labels: one learns from pictures where the shortcut tells the label, the other
+ * from pictures where it looks the same and tells nothing. For both a quarter of the flowers mislead, so that cheating pays.
  * @param size edge of the drawings in pixels; 64 when undefined
  */
 export async function trainShortcutPair(
@@ -55,53 +48,12 @@ export async function trainShortcutPair(
   return { kind, cheat, honest, material, plain: drawPetals(settings.seed, terminal, { size }) };
 }
 
-/** What the maps that judge this kind of shortcut best say of the two networks. */
-export function judgeByBestMaps(pair: ShortcutPair, count: number): Promise<ShortcutFinding & { method: string }> {
-  return pair.kind === "corner" ? judgeByLayers(pair, count) : judgeByPath(pair, count);
-}
-
-async function judgeByLayers(pair: ShortcutPair, count: number): Promise<ShortcutFinding & { method: string }> {
-  const finding = await judgeShortcut(pair, methodNamed(fineMaps.method), { layers: fineMaps.layers }, count);
-  return { ...finding, method: `${fineMaps.method} at ${fineMaps.layers.join(" and ")}` };
-}
-
-/**
- * What Integrated Gradients from the test images' mean colour say, averaged over blocks: a texture that speaks for the class
- * here and against it beside cancels out, a hue that speaks everywhere stays.
- */
-async function judgeByPath(pair: ShortcutPair, count: number): Promise<ShortcutFinding & { method: string }> {
-  const { test } = pair.material;
-  const color = [0, 0, 0];
-  for (let index = 0; index < count; index++)
-    for (const [at, value] of (await test.pixels(index)).entries())
-      color[at % 3] += value / (count * test.height * test.width);
-  const baseline = Float32Array.from({ length: test.height * test.width * 3 }, (_, at) => color[at % 3]);
-  const options = { baselines: [baseline], rule: "gauss-legendre", steps: pathPoints } as const;
-  const finding = await judgeShortcut(pair, methodNamed("ig"), options, count, (map) => blockMeans(map, blockEdge));
-  return { ...finding, method: `ig from the mean colour in blocks of ${blockEdge} × ${blockEdge}` };
-}
-
-/** A map whose places have the mean of their block of `edge` × `edge`; blocks at the far borders are cut off. */
-export function blockMeans({ values, height, width }: Heatmap, edge: number): Heatmap {
-  const columns = Math.ceil(width / edge);
-  const blockOf = (at: number): number =>
-    Math.floor(Math.floor(at / width) / edge) * columns + Math.floor((at % width) / edge);
-  const sums = new Float64Array(Math.ceil(height / edge) * columns);
-  const counts = new Uint32Array(sums.length);
-  values.forEach((value, at) => {
-    sums[blockOf(at)] += value;
-    counts[blockOf(at)]++;
-  });
-  return { values: values.map((_, at) => sums[blockOf(at)] / counts[blockOf(at)]), height, width };
-}
-
 /** What one method's maps say of the two networks, on the first test images with the shortcut. */
 export async function judgeShortcut(
   { kind, cheat, honest, material, plain }: ShortcutPair,
   method: Method,
   options: MethodOptions,
   count: number,
-  coarsen: (map: Heatmap) => Heatmap = (map) => map,
 ): Promise<ShortcutFinding & { readonly method: string }> {
   const { test, testShortcutMasks } = material;
   const area = test.height * test.width;
@@ -117,7 +69,7 @@ export async function judgeShortcut(
     });
     const maps = await explainer.explain(pixels, Array.from(test.labels.subarray(0, count)));
     return maps.map(({ heatmap }, index) =>
-      massInside(upsampleHeatmap(coarsen(heatmap), test.height, test.width), masks[index]),
+      massInside(upsampleHeatmap(heatmap, test.height, test.width), masks[index]),
     );
   };
   const accuracyOn = async ({ test: images, classNames }: Material): Promise<number> =>
@@ -130,8 +82,7 @@ export async function judgeShortcut(
     },
     suspect: await masses(cheat),
     honest: await masses(honest),
-    area: masks.map((mask) => mask.reduce((sum, value) => sum + Number(value > 0), 0) / area),
-    measure: measures[kind],
+    area: mean(masks.map((mask) => mask.reduce((sum, value) => sum + Number(value > 0), 0) / area)),
     accuracy: { withShortcut: await accuracyOn(material), without: await accuracyOn(plain) },
   });
   return { method: method.name, ...finding };

@@ -36,8 +36,9 @@ export function shortcutSection({ shortcuts }: EvidenceReport): Html | null {
   return html`
 <section id="shortcut" aria-labelledby="shortcut-title">
   <h2 id="shortcut-title">Does it find the cheat?</h2>
-  <p>Two networks learned by the same code from the same flowers. For one, something beside the flower told the species; for the
-  other it looked the same and told nothing. A map that works shows the difference.</p>
+  <p>Two networks learned by the same code from the same flowers, of which a quarter belong to another species than their label. For one
+  network something beside the flower told the label, so that reading it paid; for the other it looked the same and told nothing. A map
+  that works shows the difference. In the pictures it is drawn for, every flower has its label's species.</p>
   <ul>${shortcuts.map(
     ({ method, words, exposed }) =>
       html`<li><span class="verdict ${exposed ? "right" : "wrong"}"><span aria-hidden="true">${exposed ? "✓" : "✗"}</span> ${method}</span>: ${words}</li>`,
