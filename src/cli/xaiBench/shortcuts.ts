@@ -12,7 +12,7 @@ import { drawPetals, type Material } from "../practical/material.ts";
 import { type TrainingSettings, trainSmallCnn } from "../practical/training.ts";
 import type { Terminal } from "../terminal.ts";
 
-const titles: Readonly<Record<ShortcutKind, string>> = { corner: "corner mark", background: "background" };
+const titles: Readonly<Record<ShortcutKind, string>> = { corner: "corner mark", background: "tinted background" };
 
 /**
  * The maps that judge best: layers before the last, whose cells are as fine or finer and see half as far, keep a background and
