@@ -1,10 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { drawPetals } from "../../src/cli/practical/material.ts";
 import { Terminal } from "../../src/cli/terminal.ts";
 import { DriftStudy } from "../../src/cli/xaiBench/drift.ts";
 import { type BenchImage, drawTestPetals, petalImages } from "../../src/cli/xaiBench/material.ts";
 import { playPointing, pointAtCentre } from "../../src/cli/xaiBench/pointing.ts";
 import { checkRandomLabels, permuteLabels } from "../../src/cli/xaiBench/randomLabels.ts";
+import { fineMaps, judgeShortcut } from "../../src/cli/xaiBench/shortcuts.ts";
 import { corruptionNames } from "../../src/data/corruptions/corruption.ts";
+import { shortcutKinds } from "../../src/data/petals-shortcut.ts";
 import { type Classifier, createClassifier, weightShapesOf } from "../../src/nn/classifier.ts";
 import { initialise } from "../../src/nn/initialise.ts";
 import { edgeControl } from "../../src/xai/evidence/edgeControl.ts";
@@ -16,8 +19,8 @@ import { testDevice } from "../device.ts";
 const size = 32;
 const quiet = new Terminal({ write: () => true });
 
-async function smallClassifier(seed: number): Promise<Classifier> {
-  const architecture = { name: "smallCnn", inputSize: [size, size], classes: 10, channels: [6, 8] } as const;
+async function smallClassifier(seed: number, channels = [6, 8]): Promise<Classifier> {
+  const architecture = { name: "smallCnn", inputSize: [size, size], classes: 10, channels } as const;
   const shapes = weightShapesOf(architecture);
   const values = initialise(shapes, seed);
   return createClassifier(await testDevice(), {
@@ -84,6 +87,22 @@ describe("what xai-bench measures beside the ranking", () => {
     }
     expect(row.hits).toBe(hits.filter(Boolean).length / 4);
   });
+
+  for (const kind of shortcutKinds)
+    it(`${kind}: tells no network from itself by a shortcut`, async () => {
+      const threeStages = await smallClassifier(1, [6, 8, 8]);
+      const material = drawPetals(3, quiet, {
+        size,
+        perClass: { train: 0, validation: 0, test: 1 },
+        shortcut: { kind },
+      });
+      const pair = { kind, cheat: threeStages, honest: threeStages, material, plain: material };
+      const finding = await judgeShortcut(pair, methodNamed(fineMaps.method), { layers: fineMaps.layers }, 4);
+      expect(finding).toMatchObject({ method: "layercam", auc: 0.5, massAuc: 0.5, exposed: false });
+      expect(finding.suspectMass).toBeGreaterThan(0);
+      expect(finding.accuracy?.withShortcut).toBe(finding.accuracy?.without);
+      await threeStages.dispose();
+    });
 
   it("shuffles labels and keeps how many there are of each", () => {
     const labels = Int32Array.from({ length: 60 }, (_, index) => index % 10);

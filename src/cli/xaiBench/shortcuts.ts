@@ -5,7 +5,6 @@ import { lossAndAccuracy } from "../../nn/metrics.ts";
 import { predictAll } from "../../nn/prediction.ts";
 import { massInside } from "../../xai/evidence/location.ts";
 import { type ShortcutFinding, shortcutFinding } from "../../xai/evidence/shortcut.ts";
-import { mean } from "../../xai/evidence/statistics.ts";
 import type { Method, MethodOptions } from "../../xai/explanation.ts";
 import { upsampleHeatmap } from "../../xai/overlay.ts";
 import { drawPetals, type Material } from "../practical/material.ts";
@@ -82,7 +81,7 @@ export async function judgeShortcut(
     },
     suspect: await masses(cheat),
     honest: await masses(honest),
-    area: mean(masks.map((mask) => mask.reduce((sum, value) => sum + Number(value > 0), 0) / area)),
+    area: masks.map((mask) => mask.reduce((sum, value) => sum + Number(value > 0), 0) / area),
     accuracy: { withShortcut: await accuracyOn(material), without: await accuracyOn(plain) },
   });
   return { method: method.name, ...finding };

@@ -1,10 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { ShapeError } from "../../../src/engine/errors.ts";
 import { mapDrift } from "../../../src/xai/evidence/drift.ts";
 import { imputeLinearly } from "../../../src/xai/evidence/imputation.ts";
 import { locationEvidence, pointingGame } from "../../../src/xai/evidence/location.ts";
 import { type MethodSummary, rankMethods } from "../../../src/xai/evidence/ranking.ts";
-import { shortcutFinding } from "../../../src/xai/evidence/shortcut.ts";
+import { evenMass, shortcutFinding } from "../../../src/xai/evidence/shortcut.ts";
 import {
   areaUnderCurve,
   intersectionOverUnion,
@@ -231,6 +232,18 @@ describe("words and ranks", () => {
     expect(cheat.words).toContain("without it 40 %");
     const honest = shortcutFinding({ shortcut: "corner mark", suspect: [0.1, 0.3], honest: [0.2, 0.2], area: 0.03 });
     expect(honest).toMatchObject({ auc: 0.5, exposed: false });
+  });
+
+  it("holds the mass on a shortcut against its area in each picture", () => {
+    // A map that is twice as strong on the shortcut as beside it, whatever its area; and one that is half as strong.
+    const areas = [0.1, 0.5, 0.9];
+    const massOf = (strength: number) => areas.map((area) => (strength * area) / (strength * area + 1 - area));
+    const finding = shortcutFinding({ shortcut: "background", suspect: massOf(2), honest: massOf(0.5), area: areas });
+    expect(finding.auc).toBe(1);
+    expect(finding.massAuc).toBeCloseTo(6 / 9, 12);
+    expect(finding.words).toContain("Per area, as if it covered half of each picture, that is 67 % against 33 %");
+    expect([evenMass(0, 0), evenMass(1, 1), evenMass(1, 0.01), evenMass(0, 0.99)]).toEqual([0.5, 0.5, 1, 0]);
+    expect(() => shortcutFinding({ shortcut: "x", suspect: [0.1], honest: [0.1], area: areas })).toThrow(ShapeError);
   });
 
   it("puts a method that fails the sanity check last, however well it points", () => {
