@@ -56,7 +56,7 @@ export function guidedStep(
     if (left <= 1e-9 * Math.max(1, wanted)) return;
     const free = [...x.keys()].filter((at) => x[at] !== pointAt(at, high));
     if (free.length === 0) return;
-    const chosen = smallest(gradient, free, options.fraction * x.length);
+    const chosen = smallest(gradient, free, Math.floor((x.length - 1) * options.fraction));
     const reach = chosen.reduce((sum, at) => sum + Math.abs(pointAt(at, high) - x[at]), 0);
     const share = reach > 0 ? left / reach : Infinity;
     for (const at of chosen) {
@@ -67,10 +67,10 @@ export function guidedStep(
   }
 }
 
-/** The values whose gradients are at most the smallest `count`-th of all that are free to move. */
-function smallest(gradient: Float32Array, free: readonly number[], count: number): readonly number[] {
+/** The values whose gradients are at most that at `place`, from 0, of all that are free to move: the lower quantile of the authors' code. */
+function smallest(gradient: Float32Array, free: readonly number[], place: number): readonly number[] {
   const magnitudes = Float32Array.from(free, (at) => Math.abs(gradient[at])).sort();
-  const threshold = magnitudes[Math.min(magnitudes.length, Math.max(1, Math.floor(count))) - 1];
+  const threshold = magnitudes[Math.min(magnitudes.length - 1, place)];
   return free.filter((at) => Math.abs(gradient[at]) <= threshold);
 }
 

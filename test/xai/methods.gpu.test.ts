@@ -6,6 +6,7 @@ import { randomBitsAt } from "../../src/engine/random.ts";
 import { gaussianBlur } from "../../src/xai/baselines.ts";
 import { largestSigma } from "../../src/xai/blurPath.ts";
 import type { Explanation, MethodOptions, Target } from "../../src/xai/explanation.ts";
+import { guidedStep } from "../../src/xai/guidedPath.ts";
 import { explain, methodNamed, methodNames } from "../../src/xai/methods.ts";
 import type { ExplainableModel } from "../../src/xai/model.ts";
 import { occlusionWindows, riseMasks } from "../../src/xai/perturbation.ts";
@@ -359,6 +360,14 @@ describe("gradients, paths and perturbations against their definitions in float6
     const guided = await one("guided-ig", 1, { steps, baselines: [start] });
     expect(relativeL2(guided.attribution as Float32Array, want)).toBeLessThan(1e-3);
     expect(guided.cost.gradients).toBe(steps + 1);
+  });
+
+  it("Guided IG moves the values up to the lower quantile where a quarter of them is no whole number", () => {
+    const [image, origin] = [new Float32Array(6).fill(1), new Float32Array(6)];
+    const walk = { x: new Float64Array(6), attribution: new Float64Array(6), image, origin };
+    guidedStep(walk, Float32Array.of(1, 2, 3, 4, 5, 6), 0.5, 5, { fraction: 0.25, maxDistance: 0.5 });
+    expect([...walk.x]).toEqual([0.5, 0.5, 0, 0, 0, 0]);
+    expect([...walk.attribution]).toEqual([0.5, 1, 0, 0, 0, 0]);
   });
 
   it("occlusion is the mean fall of the score over the windows that hide a place", async () => {
