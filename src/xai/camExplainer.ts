@@ -1,5 +1,5 @@
 import { CamPlan, type CamRule, type LayerMaps } from "./camPlan.ts";
-import { ExactCam } from "./exactCam.ts";
+import { checkExactCam, ExactCam } from "./exactCam.ts";
 import type { Cost, Explainer, Explanation, MethodOptions, RawHeatmap, Target } from "./explanation.ts";
 import type { ExplainableModel } from "./model.ts";
 import { upsampleHeatmap } from "./overlay.ts";
@@ -71,6 +71,7 @@ export async function createCamExplainer(
 
 /** The class activation map in closed form: one forward pass, at the last map before global average pooling. */
 export async function createExactCam(model: ExplainableModel, options: MethodOptions = {}): Promise<Explainer> {
+  checkExactCam(model, options);
   const { score, signed = false, maxBatch } = options;
   const cam = await ExactCam.create(model, { score, signed, maxBatch });
   const context = { method: "exactcam", inputSize: model.inputSize, signed, cost: { forwards: 1, gradients: 0 } };

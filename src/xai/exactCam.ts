@@ -12,8 +12,8 @@ import { relu, scale } from "../engine/ops/unary.ts";
 import type { Plan } from "../engine/plan/plan.ts";
 import { BATCH } from "../engine/types.ts";
 import { checkImages, type LayerMaps } from "./camPlan.ts";
-import { type Target, targetWeights } from "./explanation.ts";
-import { type ExplainableModel, logitsOf, preprocess, type Score } from "./model.ts";
+import { type MethodOptions, type Target, targetWeights } from "./explanation.ts";
+import { type ExplainableModel, layerOf, logitsOf, preprocess, type Score } from "./model.ts";
 
 export interface ExactCamOptions {
   /** Default `logit`. */
@@ -59,6 +59,17 @@ export function exactCamMap(logits: Tensor, targets: Tensor, score: Score): { ma
   const weights = matrices.reduce((value, matrix) => matmulTransposed(value, matrix), seed);
   const perPlace = scale(reshape(weights, [BATCH, 1, 1, channels]), 1 / (height * width));
   return { map: sum(multiply(features, perPlace), [3]), features };
+}
+
+/** @throws GraphError when the head is not global average pooling and dense layers, or another layer than the last map is asked for. */
+export function checkExactCam(model: ExplainableModel, { layers = [] }: Pick<MethodOptions, "layers"> = {}): void {
+  const built = model.build(input("x", [BATCH, ...model.inputSize, 3]));
+  const { features } = linearHead(logitsOf(built));
+  const other = layers.find((label) => layerOf(built, label) !== features);
+  if (other !== undefined)
+    throw new GraphError(
+      `exactCam has a closed form at ${describe(features.node)} alone, found layer "${other}"; use gradcam`,
+    );
 }
 
 /** A compiled class activation map in closed form. Dispose it when done. */

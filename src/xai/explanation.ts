@@ -99,6 +99,8 @@ export interface Method {
   readonly title: string;
   readonly family: "cam" | "gradient" | "path" | "perturbation";
   readonly create: (model: ExplainableModel, options?: MethodOptions) => Promise<Explainer>;
+  /** Of a method that cannot explain every model at every layer: throws a GraphError that says why not, as `create` does. */
+  readonly check?: (model: ExplainableModel, options?: MethodOptions) => void;
 }
 
 /** A target as the classes that it names. @throws UsageError for what is no target, such as the name of a class */

@@ -1,8 +1,9 @@
-import { ShapeError, UsageError } from "../engine/errors.ts";
+import { GraphError, ShapeError, UsageError } from "../engine/errors.ts";
 import { createCamExplainer, createExactCam } from "./camExplainer.ts";
 import type { CamRule } from "./camPlan.ts";
 import { gradCamPlusPlusRule, hiResCamRule, layerCamRule } from "./camRules.ts";
 import { createEigenCam } from "./eigenCam.ts";
+import { checkExactCam } from "./exactCam.ts";
 import type { Explanation, Method, MethodOptions, Target, WorkOptions } from "./explanation.ts";
 import { gradCamRule } from "./gradCam.ts";
 import { createInputXGradient, createSaliency, createSmoothGrad, createVarGrad } from "./gradientMethods.ts";
@@ -20,7 +21,8 @@ const entry = (
   title: string,
   family: Method["family"],
   create: Method["create"],
-): readonly [string, Method] => [name, { name, title, family, create }];
+  check?: Method["check"],
+): readonly [string, Method] => [name, { name, title, family, create, check }];
 
 const cam = (name: string, title: string, rule: CamRule): readonly [string, Method] =>
   entry(name, title, "cam", (model, options) => createCamExplainer(name, rule, model, options));
@@ -31,7 +33,7 @@ export const methods: Readonly<Record<string, Method>> = Object.fromEntries([
   cam("gradcam++", "Grad-CAM++", gradCamPlusPlusRule),
   cam("hirescam", "HiResCAM", hiResCamRule),
   cam("layercam", "LayerCAM", layerCamRule),
-  entry("exactcam", "exact CAM", "cam", createExactCam),
+  entry("exactcam", "exact CAM", "cam", createExactCam, checkExactCam),
   entry("eigencam", "EigenCAM", "cam", createEigenCam),
   entry("scorecam", "Score-CAM", "cam", createScoreCam),
   entry("saliency", "saliency", "gradient", createSaliency),
@@ -52,6 +54,27 @@ export function methodNamed(name: string): Method {
   const method = methods[name];
   if (!method) throw new UsageError(`expected a method of ${methodNames.join(", ")}, found "${name}"`);
   return method;
+}
+
+/** Every method that can explain a model at these layers, and why the others cannot. */
+export function methodsFor(
+  model: ExplainableModel,
+  options: MethodOptions = {},
+): {
+  readonly able: readonly Method[];
+  readonly unable: readonly { readonly method: string; readonly reason: string }[];
+} {
+  const able: Method[] = [];
+  const unable: { method: string; reason: string }[] = [];
+  for (const method of Object.values(methods))
+    try {
+      method.check?.(model, options);
+      able.push(method);
+    } catch (error) {
+      if (!(error instanceof GraphError)) throw error;
+      unable.push({ method: method.name, reason: error.message });
+    }
+  return { able, unable };
 }
 
 export interface ExplainRequest extends MethodOptions, WorkOptions {

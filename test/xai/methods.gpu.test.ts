@@ -1,13 +1,15 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { relativeL2 } from "../../src/engine/checkOp.ts";
 import { ShapeError, UsageError } from "../../src/engine/errors.ts";
+import { findLabel, type Tensor } from "../../src/engine/graph.ts";
 import { inverseNormal } from "../../src/engine/ops/erase.ts";
+import { maxReduce } from "../../src/engine/ops/extremes.ts";
 import { randomBitsAt } from "../../src/engine/random.ts";
 import { gaussianBlur } from "../../src/xai/baselines.ts";
 import { largestSigma } from "../../src/xai/blurPath.ts";
 import type { Explanation, MethodOptions, Target } from "../../src/xai/explanation.ts";
 import { guidedStep } from "../../src/xai/guidedPath.ts";
-import { explain, methodNamed, methodNames } from "../../src/xai/methods.ts";
+import { explain, methodNamed, methodNames, methodsFor } from "../../src/xai/methods.ts";
 import type { ExplainableModel } from "../../src/xai/model.ts";
 import { occlusionWindows, riseMasks } from "../../src/xai/perturbation.ts";
 import { quadrature } from "../../src/xai/quadrature.ts";
@@ -137,6 +139,31 @@ describe("the CAM family against its definitions in float64", () => {
         expect(exact.cost).toEqual({ forwards: 1, gradients: 0 });
       }
     });
+
+  it("exactCam refuses what has no closed form, and `methodsFor` leaves it out", async () => {
+    const { able, unable } = methodsFor(model, { layers: [last.label] });
+    expect([able.map(({ name }) => name), unable]).toEqual([methodNames, []]);
+    expect((await one("exactcam", 1, { layers: [last.label] })).details.layers).toEqual([last.label]);
+
+    await expect(one("exactcam", 1, { layers: [first.label] })).rejects.toThrow(
+      /last_relu.* alone, found layer "first_relu"/,
+    );
+    const maxPooled: ExplainableModel = {
+      ...model,
+      build: (input) => {
+        const map = findLabel({ outputs: { logits: model.build(input).logits as Tensor } }, last.label);
+        return { logits: maxReduce(map, [1, 2]) };
+      },
+    };
+    for (const [subject, layers] of [
+      [model, [first.label]],
+      [maxPooled, undefined],
+    ] as const) {
+      const found = methodsFor(subject, { layers });
+      expect(found.able.map(({ name }) => name)).toEqual(methodNames.filter((name) => name !== "exactcam"));
+      expect(found.unable).toEqual([{ method: "exactcam", reason: expect.stringContaining("use gradcam") }]);
+    }
+  });
 
   it("EigenCAM projects on the first principal axis", async () => {
     const layer = at("first", logit(0));

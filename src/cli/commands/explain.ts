@@ -13,6 +13,7 @@ import type { RgbImage } from "../../xai/overlay.ts";
 import { type PathRule, quadratureRules } from "../../xai/quadrature.ts";
 import { defineCommand } from "../command.ts";
 import { withDevice } from "../device.ts";
+import { ableMethods } from "../explain/ableMethods.ts";
 import { readBaselines } from "../explain/baselines.ts";
 import { evidenceWords, readMasks } from "../explain/evidence.ts";
 import { explainAll } from "../explain/measure.ts";
@@ -128,8 +129,8 @@ export const command = defineCommand({
     if (args.mask.length > 0 && !args.evidence)
       throw new UsageError("--mask is what maps are measured by; add --evidence or leave it out");
     const scale = colourScale(args.scale);
+    const wanted = methodList(args.method);
     return withDevice(async (device, adapter) => {
-      const methods = methodList(args.method);
       const classifier = await loadClassifier(device, { ...args, resize: args.resize as "tf" | "aspect" | undefined });
       const loaded = await loadImages(args.images, classifier.inputSize, classifier.preprocessing.resize, context);
       const target = args.target ?? args.class ?? "top";
@@ -148,6 +149,7 @@ export const command = defineCommand({
       };
       const masks = args.mask.length > 0 ? await readMasks(args.mask, args.images, loaded, classifier, context) : [];
       const request = args.evidence ? { fill: args.fill as Fill, masks } : null;
+      const methods = wanted ?? ableMethods(classifier.explainable, options, context.terminal).map(({ name }) => name);
       const results: MethodResults[] = [];
       for (const method of methods)
         results.push(await explainAll(classifier, method, loaded, targets, options, request, context));
@@ -168,8 +170,9 @@ export const command = defineCommand({
   },
 });
 
-function methodList(list: string): string[] {
-  if (list === "all") return [...methodNames];
+/** The methods of a list, or null for all. */
+function methodList(list: string): string[] | null {
+  if (list === "all") return null;
   const names = [...new Set(list.split(","))];
   for (const name of names)
     if (!methodNames.includes(name))

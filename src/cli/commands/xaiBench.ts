@@ -16,9 +16,11 @@ import { methodNamed, methods } from "../../xai/methods.ts";
 import { type CommandContext, defineCommand } from "../command.ts";
 import { dataOptions } from "../dataset.ts";
 import { withDevice } from "../device.ts";
+import { ableMethods } from "../explain/ableMethods.ts";
 import { loadClassifier } from "../model.ts";
 import { drawPetals } from "../practical/material.ts";
 import { trainSmallCnn } from "../practical/training.ts";
+import type { Terminal } from "../terminal.ts";
 import { DriftStudy } from "../xaiBench/drift.ts";
 import { type BenchImage, dataImages, drawTestPetals, petalImages } from "../xaiBench/material.ts";
 import { type PointingRow, playPointing, pointAtCentre } from "../xaiBench/pointing.ts";
@@ -186,9 +188,11 @@ const trainingOf = ({ epochs, seed, stem }: Settings) => ({
 });
 
 /** With `--sanity` the planted control comes last. */
-const chosenMethods = ({ methods: names, sanity }: Settings): Method[] => [
-  ...(names.length > 0 ? names : Object.keys(methods)).map(methodNamed),
-  ...(sanity ? [edgeControl] : []),
+const chosenMethods = ({ explainable }: Classifier, settings: Settings, terminal: Terminal): Method[] => [
+  ...(settings.methods.length > 0
+    ? settings.methods.map(methodNamed)
+    : ableMethods(explainable, methodOptions(settings), terminal)),
+  ...(settings.sanity ? [edgeControl] : []),
 ];
 
 const methodOptions = ({ layer, seed }: Settings) => ({ seed, ...(layer.length > 0 ? { layers: layer } : {}) });
@@ -199,7 +203,7 @@ async function gather(
   settings: Settings,
   { terminal }: CommandContext,
 ): Promise<RankedMethod[]> {
-  const chosen = chosenMethods(settings);
+  const chosen = chosenMethods(classifier, settings, terminal);
   const progress = terminal.progress("gathering evidence", chosen.length * images.length);
   const summaries = [];
   for (const [place, method] of chosen.entries()) {
@@ -251,7 +255,7 @@ async function judgeCheat(
   const pair = await trainShortcutPair(device, kind, trainingOf(settings), settings.size, terminal);
   const fine = await judgeShortcut(pair, methodNamed(fineMaps.method), { layers: fineMaps.layers }, shortcutImages);
   const findings = [{ ...fine, method: `${fineMaps.method} at ${fineMaps.layers.join(" and ")}` }];
-  const chosen = chosenMethods(settings).filter((method) => method !== edgeControl);
+  const chosen = chosenMethods(pair.honest, settings, terminal).filter((method) => method !== edgeControl);
   // What most people draw stands beside the finer maps, asked for or not.
   for (const method of new Set([methodNamed("gradcam"), ...chosen]))
     findings.push(await judgeShortcut(pair, method, methodOptions(settings), shortcutImages));
@@ -268,7 +272,7 @@ async function shuffleLabels(
 ): Promise<RandomLabelReport> {
   const pair = await trainLabelPair(device, trainingOf(settings), settings.images, terminal);
   const checks = [];
-  for (const method of chosenMethods(settings))
+  for (const method of chosenMethods(pair.trained, settings, terminal))
     checks.push(await checkRandomLabels(pair, method, methodOptions(settings), settings.images));
   await pair.trained.dispose();
   await pair.random.dispose();
@@ -284,7 +288,7 @@ async function point(
 ): Promise<PointingRow[]> {
   const images = await petalImages(classifier, drawTestPetals(settings.seed, classifier.inputSize, count), count);
   const rows = [pointAtCentre(images, classifier.inputSize)];
-  for (const method of chosenMethods(settings))
+  for (const method of chosenMethods(classifier, settings, terminal))
     rows.push(await playPointing(classifier, method, methodOptions(settings), images, terminal));
   return rows;
 }
