@@ -8,6 +8,7 @@ import type { Explanation, Method, MethodOptions, Target, WorkOptions } from "./
 import { gradCamRule } from "./gradCam.ts";
 import { createInputXGradient, createSaliency, createSmoothGrad, createVarGrad } from "./gradientMethods.ts";
 import type { ExplainableModel } from "./model.ts";
+import { checkOptions } from "./options.ts";
 import {
   createBlurIntegratedGradients,
   createGuidedIntegratedGradients,
@@ -22,7 +23,16 @@ const entry = (
   family: Method["family"],
   create: Method["create"],
   check?: Method["check"],
-): readonly [string, Method] => [name, { name, title, family, create, check }];
+): readonly [string, Method] => [
+  name,
+  {
+    ...{ name, title, family, check },
+    async create(model, options = {}) {
+      checkOptions(options);
+      return await create(model, options);
+    },
+  },
+];
 
 const cam = (name: string, title: string, rule: CamRule): readonly [string, Method] =>
   entry(name, title, "cam", (model, options) => createCamExplainer(name, rule, model, options));

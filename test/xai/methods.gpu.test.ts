@@ -523,6 +523,23 @@ it("refuses images of another size and what is no target, in one line", async ()
   }
 });
 
+it.each([
+  ["smoothgrad", { samples: 0 }, "samples"],
+  ["rise", { samples: -1 }, "samples"],
+  ["guided-ig", { steps: 0 }, "steps"],
+  ["blur-ig", { steps: 2.5 }, "steps"],
+  ["ig", { rule: "simpson" }, "gauss-legendre"],
+  ["ig", { baselines: [] }, "baselines"],
+  ["ig", { baselines: ["pink"] }, "noise"],
+  ["ig", { tolerance: Number.NaN }, "tolerance"],
+  ["gradcam", { score: "softmax" }, "logit, prob"],
+  ["layercam", { layers: [] }, "layers"],
+])("%s refuses %j by name", async (method, options, named) => {
+  const refused = expect(one(method, 1, options as MethodOptions)).rejects;
+  await refused.toThrow(UsageError);
+  await refused.toThrow(named);
+});
+
 describe("long work", () => {
   const long: readonly (readonly [string, MethodOptions])[] = [
     ["ig", { steps: 12, maxBatch: 4 }],
