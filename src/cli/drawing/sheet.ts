@@ -33,6 +33,17 @@ function write(sheet: Image, text: string, left: number, top: number, scale: num
 /** The largest size of letters, 1 or 2 dots a pixel, at which the text fits. */
 const scaleFor = (text: string, width: number): number => (text.length * letterWidth * 2 <= width ? 2 : 1);
 
+/** From the top of a line of small letters to that of the next; two fit where one of large letters does. */
+const smallLine = letterHeight + 2;
+
+/** Words on one line, or on two where they do not fit; what is longer than a line is cut off. */
+function linesOf(text: string, letters: number): string[] {
+  if (text.length <= letters) return [text];
+  const end = text.lastIndexOf(" ", letters);
+  const lines = end > 0 ? [text.slice(0, end), text.slice(end + 1)] : [text];
+  return lines.map((line) => line.slice(0, letters));
+}
+
 /** Rows of images on white with labels below and titles above. All images of a sheet have one size. */
 export function drawSheet(rows: readonly SheetRow[]): Image {
   const { width: cellWidth, height: cellHeight } = rows[0].cells[0].image;
@@ -46,15 +57,20 @@ export function drawSheet(rows: readonly SheetRow[]): Image {
   for (const row of rows) {
     let below = top;
     if (row.title) {
-      write(sheet, row.title, gap, top + gap, scaleFor(row.title, width - 2 * gap));
+      const scale = scaleFor(row.title, width - 2 * gap);
+      linesOf(row.title, Math.floor((width - 2 * gap) / (letterWidth * scale))).forEach((text, place) => {
+        write(sheet, text, gap, top + gap + place * smallLine, scale);
+      });
       below += line + gap;
     }
     const scale = Math.min(...row.cells.map(({ label }) => scaleFor(label, cellWidth)));
     row.cells.forEach(({ image, label }, column) => {
       const left = gap + column * (cellWidth + gap);
       paste(sheet, image, left, below);
-      const indent = Math.max(0, Math.floor((cellWidth - label.length * letterWidth * scale) / 2));
-      write(sheet, label, left + indent, below + cellHeight + Math.floor(gap / 2), scale);
+      linesOf(label, Math.floor(cellWidth / (letterWidth * scale))).forEach((text, place) => {
+        const indent = Math.floor((cellWidth - text.length * letterWidth * scale) / 2);
+        write(sheet, text, left + indent, below + cellHeight + Math.floor(gap / 2) + place * smallLine, scale);
+      });
     });
     top += heightOf(row);
   }
