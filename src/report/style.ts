@@ -77,6 +77,9 @@ th { font-weight: 500; text-align: left; }
 .numbers th, .numbers td { padding: 5px 22px 5px 0; border-bottom: 1px solid var(--rule); }
 .numbers.dense th, .numbers.dense td { padding-top: 1px; padding-bottom: 1px; }
 .numbers td, .numbers thead th:not(:first-child) { text-align: right; white-space: nowrap; }
+.numbers.many th, .numbers.many td { padding-right: 14px; }
+.numbers.many thead th:not(:first-child) { white-space: normal; vertical-align: bottom; }
+.numbers.many tbody th { white-space: nowrap; }
 .numbers thead th { color: var(--ink-soft); font-weight: 400; }
 .numbers tfoot th, .numbers tfoot td, .numbers .kept th, .numbers .kept td { font-weight: 650; }
 .numbers tbody th { overflow-wrap: anywhere; min-width: 7em; max-width: 24em; }

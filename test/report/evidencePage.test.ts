@@ -86,6 +86,12 @@ it("the evidence page says in words which maps to believe, and that the network 
   expect(text).toMatch(/fog 3 0\.41 0\.30 2\.0 % 50 % 25 %/);
 });
 
+it("the ranking's heads may break, so that its last column, the cost, fits a desk's page", () => {
+  const page = renderEvidencePage(report);
+  expect(page).toMatch(/<table class="numbers many">[\s\S]*<th>Passes<\/th>/);
+  expect(page).toMatch(/\.numbers\.many thead th[^{]*\{[^}]*white-space: normal/);
+});
+
 it("leaves out what was not asked for, and repeats to the byte", () => {
   const less = { ...report, drift: null, shortcuts: [], randomLabels: null, pointing: [] };
   expect(textOf(renderEvidencePage(less))).not.toMatch(/cheat|by heart|pointing game|How far/);

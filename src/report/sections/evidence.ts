@@ -18,7 +18,7 @@ export function rankingSection({ ranked, images, fill }: EvidenceReport): Html {
       : html`Every map changed when the network forgot what it had learned, as a map that explains the network must.`
   }</p>
   <figure>${costChart(ranked)}<figcaption>Evidence against cost. Best is at the upper left; hollow marks fail the sanity check.</figcaption></figure>
-  <div class="scroll"><table class="numbers">
+  <div class="scroll"><table class="numbers many">
     <caption><span>Gains are areas under the curve beyond those of pixels in random order; removed pixels are filled by ${fill === "blur" ? "the blurred image" : "the image’s mean colour"}.
     Remaining is the rank correlation with the map of a network without its weights.</span></caption>
     <thead><tr><th>Method</th><th>Mean rank</th><th>Insertion gain</th><th>Deletion gain</th><th>ROAD</th><th>Remaining</th><th>Sensitivity</th><th>Pointing</th><th>Mass in mask</th><th>IoU</th><th>Passes</th></tr></thead>
