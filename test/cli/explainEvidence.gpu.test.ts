@@ -73,3 +73,22 @@ it("explain --evidence tells people the same, and says what a mask lacks", () =>
   const two = explain(at("rose.png"), "--evidence", "--mask", at("mask.png"), "--mask", at("mask.png"));
   expect(two.stderr).toContain("one file for each of the 1 images, found 2");
 });
+
+it("names the option that a wrong class came in, and refuses two targets", () => {
+  for (const option of ["--class", "--target"]) {
+    const { status, stderr } = explain(at("rose.png"), option, "dragon");
+    expect(status).toBe(2);
+    expect(stderr).toContain(`${option} expects top, a class name`);
+  }
+  const both = explain(at("rose.png"), "--class", "1", "--target", "2");
+  expect(both.status).toBe(2);
+  expect(both.stderr).toContain("found 2 and 1");
+});
+
+it("says which score each of several methods explains", () => {
+  const scores = ["gradcam", "rise", "gradcam,rise"].map((methods) => {
+    const run = explain(at("rose.png"), "--method", methods, "--samples", "4", "--json");
+    return JSON.parse(run.stdout).score;
+  });
+  expect(scores).toEqual(["logit", "prob", "logit, for rise prob"]);
+});

@@ -53,7 +53,7 @@ export const command = defineCommand({
       placeholder: "top|CLASS[+CLASS]",
       help: "the likeliest class of each image (default), a class by name or number, or several: 3+7",
     },
-    class: { type: "string", placeholder: "top|K", help: "the same as --target" },
+    class: { type: "string", placeholder: "top|CLASS[+CLASS]", help: "the same as --target" },
     versus: {
       type: "string",
       placeholder: "second|CLASS",
@@ -75,7 +75,7 @@ export const command = defineCommand({
     baseline: {
       type: "string",
       placeholder: "LIST",
-      help: "black, grey, white, zeros (after preprocessing), blur, noise, FILE, mean:FOLDER; several are averaged",
+      help: "black, grey, white, zeros (after preprocessing), blur, noise, FILE, mean:FOLDER; several are averaged by ig and guided-ig; occlusion and rise take the first",
     },
     samples: { type: "integer", min: 1, help: "noise draws or masks, else the method's own number" },
     seed: { type: "integer", min: 0, default: 0, help: "seed of noise and masks" },
@@ -128,13 +128,21 @@ export const command = defineCommand({
   async run(args, context) {
     if (args.mask.length > 0 && !args.evidence)
       throw new UsageError("--mask is what maps are measured by; add --evidence or leave it out");
+    if (args.target !== undefined && args.class !== undefined)
+      throw new UsageError(
+        `--target and --class are the same; found ${args.target} and ${args.class}, give one of them`,
+      );
     const scale = colourScale(args.scale);
     const wanted = methodList(args.method);
     return withDevice(async (device, adapter) => {
       const classifier = await loadClassifier(device, { ...args, resize: args.resize as "tf" | "aspect" | undefined });
       const loaded = await loadImages(args.images, classifier.inputSize, classifier.preprocessing.resize, context);
-      const target = args.target ?? args.class ?? "top";
-      const targets = await chooseTargets(classifier, loaded, { target, versus: args.versus, labels: args.labels });
+      const targets = await chooseTargets(classifier, loaded, {
+        ...(args.class === undefined
+          ? { target: args.target ?? "top", option: "--target" }
+          : { target: args.class, option: "--class" }),
+        ...{ versus: args.versus, labels: args.labels },
+      });
       const options: MethodOptions = {
         score: args.score as Score | undefined,
         layers: args.layer?.split(","),
@@ -160,7 +168,7 @@ export const command = defineCommand({
       return {
         adapter,
         method: methods.length === 1 ? methods[0] : methods,
-        score: args.score ?? (methods.length === 1 && methods[0] === "rise" ? "prob" : "logit"),
+        score: args.score ?? scoreOf(methods),
         images: written.map((image) => recordOfImage(image)),
         broken: loaded.broken,
         ...(args.raw === undefined ? {} : { raw: args.raw }),
@@ -178,6 +186,12 @@ function methodList(list: string): string[] | null {
     if (!methodNames.includes(name))
       throw new UsageError(`--method expects all or some of ${methodNames.join(", ")}, found "${name}"`);
   return names;
+}
+
+/** What methods explain unless told otherwise. */
+function scoreOf(methods: readonly string[]): string {
+  if (!methods.includes("rise")) return "logit";
+  return methods.length === 1 ? "prob" : "logit, for rise prob";
 }
 
 interface WrittenImage {

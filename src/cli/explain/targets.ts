@@ -20,6 +20,8 @@ export interface ChosenTarget {
 export interface TargetOptions {
   /** `top`, a class number, or a class name; several with + between them. */
   readonly target: string;
+  /** What the user called it. */
+  readonly option: "--target" | "--class";
   /** One class; `second` is the likeliest of those that are not explained. */
   readonly versus?: string;
   /** A file of class names. */
@@ -50,23 +52,23 @@ function pick(ranked: readonly ClassScore[], wanted: string, option: string): Cl
 }
 
 /** The classes of `a+b`; a name that holds a plus itself comes first. */
-function pickSeveral(ranked: readonly ClassScore[], wanted: string): readonly ClassScore[] {
+function pickSeveral(ranked: readonly ClassScore[], wanted: string, option: string): readonly ClassScore[] {
   const names = ranked.some((entry) => isNamed(entry.label, wanted)) ? [wanted] : wanted.split("+");
-  return [...new Set(names.map((name) => pick(ranked, name.trim(), "--target")))];
+  return [...new Set(names.map((name) => pick(ranked, name.trim(), option)))];
 }
 
 /** @throws UsageError for a class that the model does not have, or one held against itself. */
 export async function chooseTargets(
   classifier: Classifier,
   { files, pixels }: LoadedImages,
-  { target, versus, labels }: TargetOptions,
+  { target, option, versus, labels }: TargetOptions,
 ): Promise<ChosenTarget[]> {
   const { logits, probabilities, classes } = await classifier.predict(pixels);
   const names = labels === undefined ? classifier.classNames : readLabels(labels, classes);
   return files.map((file, index) => {
     const range = [index * classes, (index + 1) * classes] as const;
     const ranked = topClasses(logits.subarray(...range), probabilities.subarray(...range), classes, names);
-    const chosen = pickSeveral(ranked, target);
+    const chosen = pickSeveral(ranked, target, option);
     const described = {
       class: chosen[0].class,
       ...(chosen.length > 1 ? { classes: chosen.map((entry) => entry.class) } : {}),
