@@ -146,10 +146,14 @@ export class ImageClassifier {
   /**
    * Why the model thinks so: Grad-CAM of the last spatial activation, or Integrated Gradients from black, of a class's logit.
    * Integrated Gradients reports progress, and ends on the way when the signal says so; several wait for each other.
-   * @throws UsageError for a class that the model has not; what `classify` throws.
+   * @throws UsageError for a class that the model has not, or another method; what `classify` throws.
    */
   async explain(image: ImageSource, options: ExplainOptions = {}): Promise<ImageExplanation> {
     const { method = "gradcam", signal, onProgress } = options;
+    if (method !== "gradcam" && method !== "ig")
+      throw new UsageError(
+        `expected the method gradcam or ig, found "${method satisfies never}"; the function \`explain\` knows all of them`,
+      );
     const pixels = isFrame(image) ? await (await this.#frames()).readBack(image) : await this.#fit(image, signal);
     const target = this.#target(await this.#scores(pixels), options.target);
     signal?.throwIfAborted();

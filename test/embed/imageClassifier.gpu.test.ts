@@ -123,6 +123,9 @@ describe("ImageClassifier", () => {
     await using flowers = await ImageClassifier.load(files, { device });
     const photo = photograph(32, 32);
     await expect(flowers.explain(photo, { target: "orchid" })).rejects.toThrow(UsageError);
+    await expect(flowers.explain(photo, { method: "occlusion" as "ig" })).rejects.toThrow(
+      /gradcam or ig, found "occlusion"/,
+    );
     const aborted = AbortSignal.abort(new Error("enough"));
     await expect(flowers.explain(photo, { signal: aborted })).rejects.toThrow("enough");
     await expect(ImageClassifier.load(files)).rejects.toThrow(DeviceError);
