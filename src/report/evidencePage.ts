@@ -1,16 +1,22 @@
-import type { EvidenceReport } from "./evidenceTypes.ts";
+import type { EvidencePictures, EvidenceReport } from "./evidenceTypes.ts";
 import { html, markup, scriptJson } from "./html.ts";
 import {
   driftSection,
+  mapSheet,
   pointingSection,
   randomLabelSection,
   rankingSection,
   shortcutSection,
 } from "./sections/evidence.ts";
 import { style } from "./style.ts";
+import type { EncodePng } from "./types.ts";
 
 /** One self-contained page, like the report: no request, no script; the figures stand once more as JSON. The same data give the same bytes. */
-export function renderEvidencePage(report: EvidenceReport): string {
+export function renderEvidencePage(
+  report: EvidenceReport,
+  { ranked, shortcut }: EvidencePictures,
+  encodePng: EncodePng,
+): string {
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -24,7 +30,13 @@ export function renderEvidencePage(report: EvidenceReport): string {
 <main>
 <h1>Explanations and their evidence</h1>
 <p>${report.network} on ${report.data}, seed ${report.seed}, ${report.adapter}.</p>
-${[rankingSection(report), pointingSection(report), randomLabelSection(report), shortcutSection(report), driftSection(report)]}
+${[
+  rankingSection(report, mapSheet(ranked, encodePng)),
+  pointingSection(report),
+  randomLabelSection(report),
+  shortcutSection(report, shortcut && mapSheet(shortcut, encodePng)),
+  driftSection(report),
+]}
 </main>
 <script type="application/json" id="tepal-evidence">
 ${scriptJson(report)}

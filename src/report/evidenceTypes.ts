@@ -3,6 +3,7 @@ import type { PointingGame } from "../xai/evidence/location.ts";
 import type { RankedMethod } from "../xai/evidence/ranking.ts";
 import type { RandomLabelEvidence } from "../xai/evidence/sanity.ts";
 import type { ShortcutFinding } from "../xai/evidence/shortcut.ts";
+import type { RgbImage } from "./types.ts";
 
 /** Maps of a network against those of one that learned labels drawn by lot. */
 export interface RandomLabelReport {
@@ -32,4 +33,18 @@ export interface EvidenceReport {
   readonly randomLabels: RandomLabelReport | null;
   /** Where the peaks of the maps lie, first of a map that always points at the centre; empty where it was not asked for. */
   readonly pointing: readonly (PointingGame & { readonly method: string })[];
+}
+
+/** Pictures in rows under the same heads: what was explained, and maps of it. */
+export interface MapSheet {
+  readonly heads: readonly string[];
+  readonly rows: readonly { readonly title: string; readonly pictures: readonly RgbImage[] }[];
+}
+
+/** What the page shows beside the figures. */
+export interface EvidencePictures {
+  /** The images in the first row, and a row for each method. */
+  readonly ranked: MapSheet;
+  /** Images with the shortcut, and the maps of the network that can cheat and of the honest one; null where it was not asked for. */
+  readonly shortcut: MapSheet | null;
 }

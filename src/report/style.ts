@@ -80,6 +80,9 @@ th { font-weight: 500; text-align: left; }
 .numbers.many th, .numbers.many td { padding-right: 14px; }
 .numbers.many thead th:not(:first-child) { white-space: normal; vertical-align: bottom; }
 .numbers.many tbody th { white-space: nowrap; }
+.maps th, .maps td { padding: 0 8px 8px 0; vertical-align: middle; text-align: left; font-weight: 400; }
+.maps thead th { color: var(--ink-soft); font-size: 0.925rem; vertical-align: bottom; max-width: 128px; overflow-wrap: anywhere; }
+.maps img { display: block; }
 .numbers thead th { color: var(--ink-soft); font-weight: 400; }
 .numbers tfoot th, .numbers tfoot td, .numbers .kept th, .numbers .kept td { font-weight: 650; }
 .numbers tbody th { overflow-wrap: anywhere; min-width: 7em; max-width: 24em; }

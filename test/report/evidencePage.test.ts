@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { renderEvidencePage } from "../../src/report/evidencePage.ts";
-import type { EvidenceReport } from "../../src/report/evidenceTypes.ts";
+import type { EvidencePictures, EvidenceReport } from "../../src/report/evidenceTypes.ts";
 import type { RankedMethod } from "../../src/xai/evidence/ranking.ts";
 import { shortcutFinding } from "../../src/xai/evidence/shortcut.ts";
 
@@ -66,6 +66,23 @@ const report: EvidenceReport = {
   ],
 };
 
+const image = (value: number) => ({ width: 1, height: 1, data: Uint8Array.of(value, value, value) });
+const pictures: EvidencePictures = {
+  ranked: {
+    heads: ["rose"],
+    rows: [
+      { title: "the picture", pictures: [image(1)] },
+      { title: "gradcam", pictures: [image(2)] },
+    ],
+  },
+  shortcut: {
+    heads: ["the picture", "told", "told nothing"],
+    rows: [{ title: "tulip", pictures: [3, 4, 5].map(image) }],
+  },
+};
+/** Not a PNG, but each picture's own bytes. */
+const render = (of: EvidenceReport, shown = pictures): string => renderEvidencePage(of, shown, ({ data }) => data);
+
 /** The page as a reader sees it: without tags, on one line. */
 const textOf = (page: string): string =>
   page
@@ -74,7 +91,7 @@ const textOf = (page: string): string =>
     .replace(/\s+/g, " ");
 
 it("the evidence page says in words which maps to believe, and that the network cheats", () => {
-  const text = textOf(renderEvidencePage(report));
+  const text = textOf(render(report));
   expect(text).toContain("Do not believe edges here");
   expect(text).toMatch(/This network cheats: 50 % of its relevance lies on the corner mark, .*AUC 1\.000/);
   expect(text).toContain("without it 46 %");
@@ -87,13 +104,31 @@ it("the evidence page says in words which maps to believe, and that the network 
 });
 
 it("the ranking's heads may break, so that its last column, the cost, fits a desk's page", () => {
-  const page = renderEvidencePage(report);
+  const page = render(report);
   expect(page).toMatch(/<table class="numbers many">[\s\S]*<th>Passes<\/th>/);
   expect(page).toMatch(/\.numbers\.many thead th[^{]*\{[^}]*white-space: normal/);
 });
 
 it("leaves out what was not asked for, and repeats to the byte", () => {
   const less = { ...report, drift: null, shortcuts: [], randomLabels: null, pointing: [] };
-  expect(textOf(renderEvidencePage(less))).not.toMatch(/cheat|by heart|pointing game|How far/);
-  expect(renderEvidencePage(report)).toBe(renderEvidencePage(report));
+  expect(textOf(render(less, { ...pictures, shortcut: null }))).not.toMatch(/cheat|by heart|pointing game|How far/);
+  expect(render(report)).toBe(render(report));
+});
+
+it("shows every map with its method, its image and its network", () => {
+  const page = render(report);
+  const shown = (alt: string, value: number): void =>
+    expect(page).toMatch(
+      new RegExp(`<img src="data:image/png;base64,${Buffer.of(value, value, value).toString("base64")}" alt="${alt}"`),
+    );
+  shown("the picture, rose", 1);
+  shown("gradcam, rose", 2);
+  shown("tulip, told nothing", 5);
+  expect(JSON.parse(/id="tepal-evidence">([^<]*)</.exec(page)![1])).toEqual(JSON.parse(JSON.stringify(report)));
+});
+
+it("does not rank one method", () => {
+  const text = textOf(render({ ...report, ranked: [ranked("gradcam", 1, true)] }));
+  expect(text).toContain("gradcam alone was asked for, and has no rank: its evidence on 4 images stands below.");
+  expect(text).not.toMatch(/comes first|Evidence against cost/);
 });

@@ -1,22 +1,26 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type ShortcutKind, shortcutKinds } from "../../data/petals-shortcut.ts";
+import { encodePng } from "../../data/png.node.ts";
 import type { Device } from "../../engine/device.ts";
 import { UsageError } from "../../engine/errors.ts";
 import type { Classifier } from "../../nn/classifier.ts";
 import { type Stem, stems } from "../../nn/formats/manifest.ts";
 import { renderEvidencePage } from "../../report/evidencePage.ts";
-import type { EvidenceReport, RandomLabelReport } from "../../report/evidenceTypes.ts";
+import type { EvidenceReport, MapSheet, RandomLabelReport } from "../../report/evidenceTypes.ts";
+import { renderExplanation } from "../../xai/display.ts";
 import { edgeControl } from "../../xai/evidence/edgeControl.ts";
 import { type Evidence, EvidenceBench, type Fill, fills } from "../../xai/evidence/evidence.ts";
 import { type RankedMethod, rankMethods, summarise } from "../../xai/evidence/ranking.ts";
 import type { ShortcutFinding } from "../../xai/evidence/shortcut.ts";
 import type { Method } from "../../xai/explanation.ts";
 import { methodNamed, methods } from "../../xai/methods.ts";
+import type { RgbImage } from "../../xai/overlay.ts";
 import { type CommandContext, defineCommand } from "../command.ts";
 import { dataOptions } from "../dataset.ts";
 import { withDevice } from "../device.ts";
 import { ableMethods } from "../explain/ableMethods.ts";
+import { imageAt } from "../explain/outputs.ts";
 import { loadClassifier } from "../model.ts";
 import { drawPetals } from "../practical/material.ts";
 import { trainSmallCnn } from "../practical/training.ts";
@@ -25,7 +29,7 @@ import { DriftStudy } from "../xaiBench/drift.ts";
 import { type BenchImage, dataImages, drawTestPetals, petalImages } from "../xaiBench/material.ts";
 import { type PointingRow, playPointing, pointAtCentre } from "../xaiBench/pointing.ts";
 import { checkRandomLabels, trainLabelPair } from "../xaiBench/randomLabels.ts";
-import { fineMaps, judgeShortcut, trainShortcutPair } from "../xaiBench/shortcuts.ts";
+import { fineMaps, judgeShortcut, shortcutSheet, trainShortcutPair } from "../xaiBench/shortcuts.ts";
 import { pointingWords, randomLabelWords, rankingTable } from "../xaiBench/table.ts";
 
 interface Settings {
@@ -132,18 +136,19 @@ async function runBench(device: Device, adapter: string, settings: Settings, con
   const { out, seed, images: count } = settings;
   const tested = await subject(device, settings, context);
   const { classifier, images, data, network } = tested;
-  const ranked = await gather(classifier, images, settings, context);
+  const { ranked, sheet } = await gather(classifier, images, settings, context);
+  const cheat = settings.shortcut ? await judgeCheat(device, settings.shortcut, settings, context) : null;
   const best = ranked.find(({ method }) => method !== edgeControl.name) as RankedMethod;
   const result: EvidenceReport = {
     ...{ data, network, adapter, images: images.length, seed, fill: settings.fill, ranked },
     drift: settings.drift ? await followMaps(tested, best.method, settings, context) : null,
-    shortcuts: settings.shortcut ? await judgeCheat(device, settings.shortcut, settings, context) : [],
+    shortcuts: cheat?.findings ?? [],
     randomLabels: settings.sanity ? await shuffleLabels(device, settings, context) : null,
     pointing: settings.pointing ? await point(classifier, settings.pointing, settings, context) : [],
   };
   mkdirSync(out, { recursive: true });
   const page = resolve(out, "evidence.html");
-  writeFileSync(page, renderEvidencePage(result));
+  writeFileSync(page, renderEvidencePage(result, { ranked: sheet, shortcut: cheat?.sheet ?? null }, encodePng));
   writeFileSync(join(out, "evidence.json"), `${JSON.stringify({ ...result, count }, null, 2)}\n`);
   context.print(rankingTable(ranked));
   for (const { method, words } of result.shortcuts) context.print(`${method}: ${words}`);
@@ -197,32 +202,42 @@ const chosenMethods = ({ explainable }: Classifier, settings: Settings, terminal
 
 const methodOptions = ({ layer, seed }: Settings) => ({ seed, ...(layer.length > 0 ? { layers: layer } : {}) });
 
+/** Images that the page shows the maps of. */
+const sheetImages = 4;
+
 async function gather(
   classifier: Classifier,
   images: readonly BenchImage[],
   settings: Settings,
   { terminal }: CommandContext,
-): Promise<RankedMethod[]> {
+): Promise<{ ranked: RankedMethod[]; sheet: MapSheet }> {
   const chosen = chosenMethods(classifier, settings, terminal);
   const progress = terminal.progress("gathering evidence", chosen.length * images.length);
   const summaries = [];
+  const shown = images.slice(0, sheetImages);
+  const photographs = shown.map(({ pixels }) => imageAt(pixels, classifier.inputSize, 0));
+  const rows: MapSheet["rows"][number][] = [{ title: "the picture", pictures: photographs }];
   for (const [place, method] of chosen.entries()) {
     const { name } = method;
     const options = { ...methodOptions(settings), fill: settings.fill };
     using bench = await EvidenceBench.create(classifier.explainable, method, options);
     const evidence: Evidence[] = [];
+    const pictures: RgbImage[] = [];
     let seconds = 0;
     for (const [index, { pixels, predicted, mask }] of images.entries()) {
       const started = performance.now();
       const explanation = await bench.explain(pixels, predicted);
       seconds += (performance.now() - started) / 1000 / images.length;
+      if (index < shown.length) pictures.push(renderExplanation(photographs[index], explanation));
       evidence.push(await bench.measureMap(explanation, pixels, predicted, mask));
       progress.update(place * images.length + index + 1, name);
     }
     summaries.push(summarise(name, evidence, seconds));
+    rows.push({ title: name, pictures });
   }
   progress.finish();
-  return rankMethods(summaries);
+  const heads = shown.map(({ predicted, name }) => classifier.classNames?.[predicted] ?? name);
+  return { ranked: rankMethods(summaries), sheet: { heads, rows } };
 }
 
 /** Fewer flowers say little of a drop in accuracy; of other data as many images as of the other evidence. */
@@ -251,9 +266,11 @@ async function judgeCheat(
   kind: ShortcutKind,
   settings: Settings,
   { terminal }: CommandContext,
-): Promise<(ShortcutFinding & { method: string })[]> {
+): Promise<{ findings: (ShortcutFinding & { method: string })[]; sheet: MapSheet }> {
   const pair = await trainShortcutPair(device, kind, trainingOf(settings), settings.size, terminal);
-  const fine = await judgeShortcut(pair, methodNamed(fineMaps.method), { layers: fineMaps.layers }, shortcutImages);
+  const [finest, options] = [methodNamed(fineMaps.method), { layers: fineMaps.layers }];
+  const fine = await judgeShortcut(pair, finest, options, shortcutImages);
+  const sheet = await shortcutSheet(pair, finest, options, sheetImages);
   const findings = [{ ...fine, method: `${fineMaps.method} at ${fineMaps.layers.join(" and ")}` }];
   const chosen = chosenMethods(pair.honest, settings, terminal).filter((method) => method !== edgeControl);
   // What most people draw stands beside the finer maps, asked for or not.
@@ -261,7 +278,7 @@ async function judgeCheat(
     findings.push(await judgeShortcut(pair, method, methodOptions(settings), shortcutImages));
   await pair.cheat.dispose();
   await pair.honest.dispose();
-  return findings;
+  return { findings, sheet };
 }
 
 /** The random label test, on as many images as the other evidence. */

@@ -3,12 +3,15 @@ import type { Device } from "../../engine/device.ts";
 import type { Classifier } from "../../nn/classifier.ts";
 import { lossAndAccuracy } from "../../nn/metrics.ts";
 import { predictAll } from "../../nn/prediction.ts";
+import type { MapSheet } from "../../report/evidenceTypes.ts";
+import { renderExplanation } from "../../xai/display.ts";
 import { massInside } from "../../xai/evidence/location.ts";
 import { type ShortcutFinding, shortcutFinding } from "../../xai/evidence/shortcut.ts";
-import type { Method, MethodOptions } from "../../xai/explanation.ts";
+import type { Explanation, Method, MethodOptions } from "../../xai/explanation.ts";
 import { upsampleHeatmap } from "../../xai/overlay.ts";
-import { drawPetals, type Material } from "../practical/material.ts";
+import { drawPetals, imageOf, type Material } from "../practical/material.ts";
 import { type TrainingSettings, trainSmallCnn } from "../practical/training.ts";
+import type { Photographs } from "../storedSource.ts";
 import type { Terminal } from "../terminal.ts";
 
 const titles: Readonly<Record<ShortcutKind, string>> = { corner: "corner mark", background: "tinted background" };
@@ -59,18 +62,10 @@ export async function judgeShortcut(
   const masks = Array.from({ length: count }, (_, index) =>
     (testShortcutMasks as Uint8Array).subarray(index * area, (index + 1) * area),
   );
-  const masses = async (classifier: Classifier): Promise<(number | null)[]> => {
-    using explainer = await method.create(classifier.explainable, options);
-    const images = await Promise.all(masks.map((_, index) => test.pixels(index)));
-    const pixels = new Float32Array(images.length * images[0].length);
-    images.forEach((image, row) => {
-      pixels.set(image, row * image.length);
-    });
-    const maps = await explainer.explain(pixels, Array.from(test.labels.subarray(0, count)));
-    return maps.map(({ heatmap }, index) =>
+  const masses = async (classifier: Classifier): Promise<(number | null)[]> =>
+    (await explainFirst(classifier, test, method, options, count)).map(({ heatmap }, index) =>
       massInside(upsampleHeatmap(heatmap, test.height, test.width), masks[index]),
     );
-  };
   const accuracyOn = async ({ test: images, classNames }: Material): Promise<number> =>
     lossAndAccuracy(await predictAll(cheat, images), images.labels, classNames.length).accuracy;
   const finding = shortcutFinding({
@@ -85,4 +80,40 @@ export async function judgeShortcut(
     accuracy: { withShortcut: await accuracyOn(material), without: await accuracyOn(plain) },
   });
   return { method: method.name, ...finding };
+}
+
+/** The first test images with the shortcut, and a method's maps of both networks over them. */
+export async function shortcutSheet(
+  { kind, cheat, honest, material: { test, classNames } }: ShortcutPair,
+  method: Method,
+  options: MethodOptions,
+  count: number,
+): Promise<MapSheet> {
+  const maps = [
+    await explainFirst(cheat, test, method, options, count),
+    await explainFirst(honest, test, method, options, count),
+  ];
+  const images = await Promise.all(Array.from({ length: count }, (_, index) => imageOf(test, index)));
+  return {
+    heads: ["the picture", `where the ${titles[kind]} told the label`, "where it told nothing"],
+    rows: images.map((image, index) => ({
+      title: classNames[test.labels[index]],
+      pictures: [image, ...maps.map((of) => renderExplanation(image, of[index]))],
+    })),
+  };
+}
+
+/** Explains the labels of the first images. */
+async function explainFirst(
+  classifier: Classifier,
+  images: Photographs,
+  method: Method,
+  options: MethodOptions,
+  count: number,
+): Promise<Explanation[]> {
+  using explainer = await method.create(classifier.explainable, options);
+  const { height, width, labels } = images;
+  const batch = new Float32Array(count * height * width * 3);
+  for (let row = 0; row < count; row++) batch.set(await images.pixels(row), row * height * width * 3);
+  return await explainer.explain(batch, Array.from(labels.subarray(0, count)));
 }

@@ -1,23 +1,40 @@
 import { sanityLimit } from "../../xai/evidence/sanity.ts";
 import { costChart, driftChart } from "../evidenceCharts.ts";
-import type { EvidenceReport } from "../evidenceTypes.ts";
+import type { EvidenceReport, MapSheet } from "../evidenceTypes.ts";
 import { fixed, percent } from "../format.ts";
 import { type Html, html } from "../html.ts";
+import { picture, shrink } from "../images.ts";
+import type { EncodePng } from "../types.ts";
+
+/** Width of a map in CSS pixels: several stand in a row. */
+const mapWidth = 128;
+
+/** Maps in rows, to be looked at beside each other. */
+export const mapSheet = ({ heads, rows }: MapSheet, encodePng: EncodePng): Html => html`
+  <div class="scroll"><table class="maps">
+    <thead><tr><td></td>${heads.map((head) => html`<th>${head}</th>`)}</tr></thead>
+    <tbody>${rows.map(
+      ({ title, pictures }) =>
+        html`<tr><th>${title}</th>${pictures.map((image, at) => html`<td>${picture(shrink(image, mapWidth), encodePng, { alt: `${title}, ${heads[at]}`, target: mapWidth })}</td>`)}</tr>`,
+    )}</tbody>
+  </table></div>`;
 
 /** The methods by their evidence: in words, as a table, and against their cost. */
-export function rankingSection({ ranked, images, fill }: EvidenceReport): Html {
+export function rankingSection({ ranked, images, fill }: EvidenceReport, sheet: Html): Html {
   const failing = ranked.filter(({ sane }) => !sane).map(({ method }) => method);
   const best = ranked[0];
+  const several = ranked.length > 1;
   return html`
 <section id="ranking" aria-labelledby="ranking-title">
   <h2 id="ranking-title">Which maps to believe</h2>
-  <p><strong>${best.method}</strong> comes first of ${ranked.length} by the mean of its ranks over all evidence, on ${images} ${images === 1 ? "image" : "images"}.
+  <p><strong>${best.method}</strong> ${several ? `comes first of ${ranked.length} by the mean of its ranks over all evidence, on` : "alone was asked for, and has no rank: its evidence on"} ${images} ${images === 1 ? "image" : "images"}${several ? "." : " stands below."}
   ${
     failing.length > 0
       ? html`Do not believe ${failing.join(", ")} here: the map stays much the same when the network has forgotten all that it learned, so it shows the picture and not the network.`
       : html`Every map changed when the network forgot what it had learned, as a map that explains the network must.`
   }</p>
-  <figure>${costChart(ranked)}<figcaption>Evidence against cost. Best is at the upper left; hollow marks fail the sanity check.</figcaption></figure>
+  ${sheet}
+  ${several && html`<figure>${costChart(ranked)}<figcaption>Evidence against cost. Best is at the upper left; hollow marks fail the sanity check.</figcaption></figure>`}
   <div class="scroll"><table class="numbers many">
     <caption><span>Gains are areas under the curve beyond those of pixels in random order; removed pixels are filled by ${fill === "blur" ? "the blurred image" : "the image’s mean colour"}.
     Remaining is the rank correlation with the map of a network without its weights.</span></caption>
@@ -31,7 +48,7 @@ export function rankingSection({ ranked, images, fill }: EvidenceReport): Html {
 }
 
 /** What each method says of a network that can cheat. */
-export function shortcutSection({ shortcuts }: EvidenceReport): Html | null {
+export function shortcutSection({ shortcuts }: EvidenceReport, sheet: Html | null): Html | null {
   if (shortcuts.length === 0) return null;
   return html`
 <section id="shortcut" aria-labelledby="shortcut-title">
@@ -43,6 +60,7 @@ export function shortcutSection({ shortcuts }: EvidenceReport): Html | null {
     ({ method, words, exposed }) =>
       html`<li><span class="verdict ${exposed ? "right" : "wrong"}"><span aria-hidden="true">${exposed ? "✓" : "✗"}</span> ${method}</span>: ${words}</li>`,
   )}</ul>
+  ${sheet}
 </section>`;
 }
 
