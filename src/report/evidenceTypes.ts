@@ -37,6 +37,7 @@ export interface EvidenceReport {
 
 /** Pictures in rows under the same heads: what was explained, and maps of it. */
 export interface MapSheet {
+  readonly caption: string;
   readonly heads: readonly string[];
   readonly rows: readonly { readonly title: string; readonly pictures: readonly RgbImage[] }[];
 }

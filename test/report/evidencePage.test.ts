@@ -69,6 +69,7 @@ const report: EvidenceReport = {
 const image = (value: number) => ({ width: 1, height: 1, data: Uint8Array.of(value, value, value) });
 const pictures: EvidencePictures = {
   ranked: {
+    caption: "of the answer",
     heads: ["rose"],
     rows: [
       { title: "the picture", pictures: [image(1)] },
@@ -76,6 +77,7 @@ const pictures: EvidencePictures = {
     ],
   },
   shortcut: {
+    caption: "of the label",
     heads: ["the picture", "told", "told nothing"],
     rows: [{ title: "tulip", pictures: [3, 4, 5].map(image) }],
   },
@@ -124,6 +126,7 @@ it("shows every map with its method, its image and its network", () => {
   shown("the picture, rose", 1);
   shown("gradcam, rose", 2);
   shown("tulip, told nothing", 5);
+  expect(textOf(page)).toMatch(/of the answer .*Does it find the cheat\? .*of the label .*This network cheats/);
   expect(JSON.parse(/id="tepal-evidence">([^<]*)</.exec(page)![1])).toEqual(JSON.parse(JSON.stringify(report)));
 });
 

@@ -204,6 +204,7 @@ const methodOptions = ({ layer, seed }: Settings) => ({ seed, ...(layer.length >
 
 /** Images that the page shows the maps of. */
 const sheetImages = 4;
+const sheetCaption = "Maps of the class that the network answers, which is named above; each on a scale of its own.";
 
 async function gather(
   classifier: Classifier,
@@ -237,7 +238,7 @@ async function gather(
   }
   progress.finish();
   const heads = shown.map(({ predicted, name }) => classifier.classNames?.[predicted] ?? name);
-  return { ranked: rankMethods(summaries), sheet: { heads, rows } };
+  return { ranked: rankMethods(summaries), sheet: { caption: sheetCaption, heads, rows } };
 }
 
 /** Fewer flowers say little of a drop in accuracy; of other data as many images as of the other evidence. */

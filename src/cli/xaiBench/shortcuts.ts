@@ -95,7 +95,8 @@ export async function shortcutSheet(
   ];
   const images = await Promise.all(Array.from({ length: count }, (_, index) => imageOf(test, index)));
   return {
-    heads: ["the picture", `where the ${titles[kind]} told the label`, "where it told nothing"],
+    caption: `${method.title}, for the label, by the network that learned where the ${titles[kind]} told it and by the one that learned where it told nothing.`,
+    heads: ["the picture", "told the label", "told nothing"],
     rows: images.map((image, index) => ({
       title: classNames[test.labels[index]],
       pictures: [image, ...maps.map((of) => renderExplanation(image, of[index]))],

@@ -10,8 +10,9 @@ import type { EncodePng } from "../types.ts";
 const mapWidth = 128;
 
 /** Maps in rows, to be looked at beside each other. */
-export const mapSheet = ({ heads, rows }: MapSheet, encodePng: EncodePng): Html => html`
+export const mapSheet = ({ caption, heads, rows }: MapSheet, encodePng: EncodePng): Html => html`
   <div class="scroll"><table class="maps">
+    <caption><span>${caption}</span></caption>
     <thead><tr><td></td>${heads.map((head) => html`<th>${head}</th>`)}</tr></thead>
     <tbody>${rows.map(
       ({ title, pictures }) =>
@@ -56,11 +57,11 @@ export function shortcutSection({ shortcuts }: EvidenceReport, sheet: Html | nul
   <p>Two networks learned by the same code from the same flowers, of which a quarter belong to another species than their label. For one
   network something beside the flower told the label, so that reading it paid; for the other it looked the same and told nothing. A map
   that works shows the difference. In the pictures it is drawn for, every flower has its label's species.</p>
+  ${sheet}
   <ul>${shortcuts.map(
     ({ method, words, exposed }) =>
       html`<li><span class="verdict ${exposed ? "right" : "wrong"}"><span aria-hidden="true">${exposed ? "✓" : "✗"}</span> ${method}</span>: ${words}</li>`,
   )}</ul>
-  ${sheet}
 </section>`;
 }
 
