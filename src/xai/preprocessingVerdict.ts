@@ -45,8 +45,11 @@ export interface PreprocessingVerdict {
   readonly readings: readonly Reading[];
 }
 
-/** A reading is impossible when more than this share of its values lies outside 0 to 255, with some slack for resizing. */
-const possibleShare = 0.005;
+/**
+ * A reading is impossible when more than this share of its values lies outside 0 to 255, with some slack for resizing. Few are
+ * enough: a bright photograph given as −1 to 1 has one value in 400 below 0, and would else pass for 0 to 1.
+ */
+const possibleShare = 0.0005;
 const slack = 3;
 
 /** Photographs use most of the range: halving the range costs as much as a mismatch four times as large. */

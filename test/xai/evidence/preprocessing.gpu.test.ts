@@ -23,7 +23,8 @@ function heldOut(): string[] {
       .slice(0, long ? 60 : most)
       .map((file) => shared(`data/${folder}/${file}`));
   const flowers = readdirSync(shared("data/flower_photos")).flatMap((name) => list(`flower_photos/${name}`, 2));
-  return [...list("imagenet_samples", 10), ...flowers];
+  const bright = shared("data/flower_photos/tulip/12557176134_ecbf15885b.jpg");
+  return [...new Set([...list("imagenet_samples", 10), ...flowers, bright])];
 }
 
 const size = 96;
