@@ -58,6 +58,9 @@ const rangeWeight = 2;
 /** A stem's statistics fit a photograph in the right units up to about this mismatch; far above it nothing that is known fits. */
 const plausibleMismatch = 20;
 
+/** A picture that uses fewer levels of 255 is no evidence against anybody: dark or flat ones fit other readings as well. */
+const fewestLevels = 64;
+
 /**
  * Says what was done to an image before it reached the network, and whether that is what the network was trained on. The
  * expectation comes from the weights alone: the moving mean of the first normalisation is linear in the mean of the training
@@ -131,6 +134,12 @@ export class PreprocessingCheck {
       };
     const found = best.convention;
     if (found === name) return { status: "right", found, words: `Preprocessing is right: ${name}.` };
+    if (best.range < fewestLevels)
+      return {
+        status: "unknown",
+        found: "a picture with too little contrast to tell",
+        words: `The network expects ${name}; the picture is too dark or too flat to tell what was done to it.`,
+      };
     return {
       status: "wrong",
       found,

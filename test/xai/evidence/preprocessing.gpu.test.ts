@@ -57,6 +57,15 @@ describe.skipIf(!hasShared)("the verdict on preprocessing", () => {
       }
       named[way.name] = right / photographs.length;
     }
+    // Nothing is blamed for a picture that holds too little: dark ones, and one colour.
+    const blamed = [];
+    const flat = [0, 40, 128, 255].map((level) => new Float32Array(size * size * 3).fill(level));
+    const dark = [0.2, 0.1, 0.05].flatMap((share) => photographs.map((pixels) => pixels.map((value) => share * value)));
+    for (const pixels of [...flat, ...dark]) {
+      const verdict = await check.inspect(applyConvention(signedUnit, pixels));
+      if (verdict.status === "wrong") blamed.push(verdict);
+    }
+    expect(blamed).toEqual([]);
     await classifier.dispose();
     const { [signedUnit.name]: rightWhenRight, ...wrong } = named;
     expect(rightWhenRight).toBe(1);
