@@ -63,7 +63,7 @@ describe.skipIf(!hasShared)("classify and explain on the reference photographs",
   });
 
   it("explain --method gradcam writes heatmaps at the layer's resolution and overlays", () => {
-    const raw = join(folder, "gradcam.safetensors");
+    const raw = join(folder, "a/new/folder/gradcam.safetensors");
     const options = ["--method", "gradcam", "--layer", "block_13_expand_relu", "--score", "prob"];
     const run = tepal(
       "explain",
@@ -83,6 +83,7 @@ describe.skipIf(!hasShared)("classify and explain on the reference photographs",
     for (const image of JSON.parse(run.stdout).images) {
       const picture = decodePng(readFileSync(image.picture));
       expect([picture.width, picture.height]).toEqual([size, size]);
+      expect(image.range).toBe(image.peak);
     }
   });
 

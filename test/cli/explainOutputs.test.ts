@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { colourScale, enlarged, picturesOf } from "../../src/cli/explain/outputs.ts";
+import { colourScale, enlarged, picturesOf, rangesOf } from "../../src/cli/explain/outputs.ts";
 import { UsageError } from "../../src/engine/errors.ts";
 import type { Explanation } from "../../src/xai/explanation.ts";
 
@@ -26,11 +26,19 @@ it("pictures of small networks are enlarged by a whole factor with hard edges, o
 });
 
 it("a fixed scale draws equal numbers alike in any run, where a map's own range does not", () => {
+  const only = (...values: (readonly number[])[]) => ({ method: "gradcam", explanations: values.map(map) });
   const draw = (values: readonly number[], scale: "own" | "shared" | number) =>
-    picturesOf({ method: "gradcam", explanations: [map(values)] }, [grey(160, 160)], { scale, colormap: "ember" })[0];
+    picturesOf(only(values), [grey(160, 160)], { ranges: rangesOf(only(values), scale), colormap: "ember" })[0];
   const first = (picture: { data: Uint8Array }) => [...picture.data.subarray(0, 3)];
   expect(first(draw([0.5, 1], 2))).toEqual(first(draw([0.5, 0.1], 2)));
   expect(first(draw([0.5, 1], "own"))).not.toEqual(first(draw([0.5, 0.1], "own")));
+  const [low, high] = [
+    [0.5, 0.1],
+    [0.5, 1],
+  ];
+  expect(rangesOf(only(low, high), "own")).toEqual([0.5, 1]);
+  expect(rangesOf(only(low, high), "shared")).toEqual([1, 1]);
+  expect(rangesOf(only(low, high), 2)).toEqual([2, 2]);
   expect(colourScale("0.25")).toBe(0.25);
   for (const wrong of ["0", "-1", "half", "", "Infinity"]) expect(() => colourScale(wrong)).toThrow(UsageError);
 });

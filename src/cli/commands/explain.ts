@@ -1,5 +1,5 @@
 import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { encodePng } from "../../data/png.node.ts";
 import { RESIZE_MODES } from "../../data/resize.ts";
 import { UsageError } from "../../engine/errors.ts";
@@ -24,6 +24,7 @@ import {
   imageAt,
   type MethodResults,
   picturesOf,
+  rangesOf,
   recordOf,
   tensorsOf,
 } from "../explain/outputs.ts";
@@ -163,8 +164,10 @@ export const command = defineCommand({
         results.push(await explainAll(classifier, method, loaded, targets, options, request, context));
       const written = write(results, loaded, targets, { ...args, scale, inputSize: classifier.inputSize });
       for (const image of written) context.print(describe(image));
-      if (args.raw !== undefined)
+      if (args.raw !== undefined) {
+        mkdirSync(dirname(args.raw), { recursive: true });
         writeFileSync(args.raw, serializeSafetensors(tensorsOf(results), { files: JSON.stringify(loaded.files) }));
+      }
       return {
         adapter,
         method: methods.length === 1 ? methods[0] : methods,
@@ -199,6 +202,8 @@ interface WrittenImage {
   readonly chosen: ChosenTarget;
   readonly maps: readonly {
     readonly explanation: Explanation;
+    /** The value that the picture's colours end at. */
+    readonly range: number;
     readonly picture: string;
     readonly evidence?: Evidence;
   }[];
@@ -221,9 +226,11 @@ function write(
 ): WrittenImage[] {
   mkdirSync(out, { recursive: true });
   const photographs = files.map((_, index) => imageAt(pixels, inputSize, index));
-  const colours = { scale: options.scale, colormap: options.colormap as ColormapName };
-  const drawn = results.map((result) => picturesOf(result, photographs, colours));
+  const colormap = options.colormap as ColormapName;
+  const ranges = results.map((result) => rangesOf(result, options.scale));
+  const drawn = results.map((result, at) => picturesOf(result, photographs, { ranges: ranges[at], colormap }));
   if (sheet !== undefined) {
+    mkdirSync(dirname(sheet), { recursive: true });
     const titles = files.map((file, index) => `${stem(file)}: ${describeTarget(withFirstNames(targets[index]))}`);
     writeFileSync(sheet, encodePng(sheetOf(results, drawn, photographs, titles)));
   }
@@ -233,7 +240,7 @@ function write(
     maps: results.map(({ method, explanations, evidence }, at) => {
       const picture = join(out, `${pictureName(files, index)}-${method}.png`);
       writeFileSync(picture, encodePng(drawn[at][index]));
-      return { explanation: explanations[index], picture, evidence: evidence?.[index] };
+      return { explanation: explanations[index], range: ranges[at][index], picture, evidence: evidence?.[index] };
     }),
   }));
 }
@@ -291,8 +298,9 @@ function describe({ file, chosen, maps }: WrittenImage): string {
 /** With one method its record is the image's; with several the image has a list. */
 function recordOfImage({ file, chosen, maps }: WrittenImage): object {
   const { target: _, ...described } = chosen;
-  const records = maps.map(({ explanation, picture, evidence }) => ({
+  const records = maps.map(({ explanation, range, picture, evidence }) => ({
     ...recordOf(explanation),
+    range,
     picture,
     ...(evidence ? { evidence } : {}),
   }));

@@ -105,15 +105,21 @@ export function colourScale(text: string): ColourScale {
 export function picturesOf(
   { explanations }: MethodResults,
   photographs: readonly RgbImage[],
-  { scale, colormap }: { readonly scale: ColourScale; readonly colormap: ColormapName },
+  { ranges, colormap }: { readonly ranges: readonly number[]; readonly colormap: ColormapName },
 ): RgbImage[] {
-  const shared = scale === "shared" ? Math.max(...explanations.map(rangeOf)) : scale;
-  const options = { colormap, ...(typeof shared === "number" ? { range: shared } : {}) };
-  return explanations.map((explanation, index) =>
-    explanation.attribution
+  return explanations.map((explanation, index) => {
+    const options = { colormap, range: ranges[index] };
+    return explanation.attribution
       ? enlarged(renderExplanation(photographs[index], explanation, options))
-      : renderExplanation(enlarged(photographs[index]), explanation, options),
-  );
+      : renderExplanation(enlarged(photographs[index]), explanation, options);
+  });
+}
+
+/** For each map the value that its colours end at. */
+export function rangesOf({ explanations }: MethodResults, scale: ColourScale): number[] {
+  const own = explanations.map(rangeOf);
+  if (scale === "own") return own;
+  return own.map(() => (scale === "shared" ? Math.max(...own) : scale));
 }
 
 /** Photographs down, methods across. */

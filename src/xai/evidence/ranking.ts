@@ -41,7 +41,7 @@ export function summarise(method: string, evidence: readonly Evidence[], seconds
   const known = (of: (each: Evidence) => number | null | undefined): number | null =>
     meanOfKnown(evidence.map((each) => of(each) ?? null));
   const left = known(({ randomisation }) => randomisation.stages[randomisation.stages.length - 1].rankCorrelation);
-  const remaining = Math.abs(left ?? 0);
+  const remaining = left === null ? average(({ randomisation }) => randomisation.remaining) : Math.abs(left);
   const insertionGain = average(({ curves }) => curves.insertion.auc - curves.controls.random.insertion.auc);
   const pointed = known(({ location }) => (location ? Number(location.pointingHit === true) : null));
   return {

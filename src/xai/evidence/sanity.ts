@@ -22,7 +22,7 @@ export interface RandomisationStage {
 
 export interface RandomisationEvidence {
   readonly stages: readonly RandomisationStage[];
-  /** The correlation, in magnitude, that is left when no layer keeps its weights; a constant map counts as 0. */
+  /** The correlation, in magnitude, that is left when no layer keeps its weights; 1 where no original map has any order. */
   readonly remaining: number;
   /** False for a map that does not depend on what the network has learned, such as the edges of the image. */
   readonly passed: boolean;
@@ -68,7 +68,7 @@ export async function cascadingRandomisation(
     const pairs = after.map((map, index) => [before[index % before.length], map] as const);
     results.push({ layers: depth, down: layers[depth - 1].label, ...meanCorrelations(pairs) });
   }
-  return { stages: results, ...verdict(results[results.length - 1]) };
+  return { stages: results, ...verdict(results[results.length - 1], before) };
 }
 
 export interface RandomLabelEvidence extends Pick<RandomisationStage, "rankCorrelation" | "absoluteRankCorrelation"> {
@@ -83,7 +83,7 @@ export interface RandomLabelEvidence extends Pick<RandomisationStage, "rankCorre
  */
 export function randomLabelCheck(trained: readonly RawHeatmap[], random: readonly RawHeatmap[]): RandomLabelEvidence {
   const correlations = meanCorrelations(trained.map((map, index) => [map, random[index]] as const));
-  return { ...correlations, ...verdict(correlations) };
+  return { ...correlations, ...verdict(correlations, trained) };
 }
 
 function meanCorrelations(
@@ -96,10 +96,13 @@ function meanCorrelations(
   };
 }
 
-function verdict({ rankCorrelation }: Pick<RandomisationStage, "rankCorrelation">): {
-  remaining: number;
-  passed: boolean;
-} {
-  const remaining = Math.abs(rankCorrelation ?? 0);
+/** Says nothing of the network, whatever that forgets. */
+const isConstant = ({ values }: RawHeatmap): boolean => values.every((value) => value === values[0]);
+
+function verdict(
+  { rankCorrelation }: Pick<RandomisationStage, "rankCorrelation">,
+  originals: readonly RawHeatmap[],
+): { remaining: number; passed: boolean } {
+  const remaining = originals.every(isConstant) ? 1 : Math.abs(rankCorrelation ?? 0);
   return { remaining, passed: remaining < sanityLimit };
 }

@@ -146,6 +146,28 @@ describe("sanity checks", () => {
     }
   });
 
+  it("flag a map that says nothing, whatever the network forgets", async () => {
+    const nothing = (): Promise<Explainer> =>
+      Promise.resolve({
+        explain: async (_pixels, targets) =>
+          targets.map((target) => ({
+            ...{
+              method: "nothing",
+              target,
+              status: "no positive evidence",
+              cost: { forwards: 0, gradients: 0 },
+              details: {},
+            },
+            heatmap: { values: new Float32Array(4), height: 2, width: 2, signed: false },
+          })),
+        dispose() {},
+        [Symbol.dispose]() {},
+      });
+    const options = { stages: 2, draws: 1 };
+    const evidence = await cascadingRandomisation(nothing, classifier.explainable, image, [classIndex], options);
+    expect(evidence).toMatchObject({ remaining: 1, passed: false });
+  });
+
   it("takes weights away from the top, leaves those below and the original alone, and gives them back", async () => {
     using randomised = await RandomisedModel.create(classifier.explainable);
     const { layers, model } = randomised;
